@@ -1,0 +1,81 @@
+# tools.sh: finds the tools that building and testing Kith take, and installs what is missing.
+# Sourced by examples/demo and tests/run; does nothing by itself.
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the lists are used by name
+
+# A tool is there when it works, wherever it came from; apt is asked only for what does not. The names
+# are those of Debian's packages.
+kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
+    ca-certificates libuv1-dev"
+kith_tools_test="g++ libcriterion-dev python3 openssl"
+
+kith_tool_works() {
+    case $1 in
+    gcc) command -v "${CC:-cc}" ;;
+    g++) command -v "${CXX:-c++}" ;;
+    libc6-dev) printf '#include <stdio.h>\n' | "${CC:-cc}" -E -x c - ;;
+    ninja-build) command -v ninja ;;
+    libtool) command -v libtoolize ;;
+    ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] ;;
+    libuv1-dev) pkg-config --exists libuv ;;
+    libcriterion-dev) pkg-config --exists criterion ;;
+    python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' ;;
+    *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+# kith_tools_need build|test...: returns when everything is there, else exits with 2 after saying the
+# one line that installs it.
+kith_tools_need() {
+    local group variable tool command log
+    local -a missing=() as_root=()
+    for group in "$@"; do
+        variable=kith_tools_$group
+        for tool in ${!variable}; do
+            kith_tool_works "$tool" || missing+=("$tool")
+        done
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    command="apt-get install --yes --no-install-recommends ${missing[*]}"
+    if ! command -v apt-get >/dev/null 2>&1; then
+        printf 'These tools are missing (by their Debian names): %s\n' "${missing[*]}" >&2
+        printf 'Install them with the package manager of this system, then run this again.\n' >&2
+        exit 2
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if sudo -n true >/dev/null 2>&1; then
+            as_root=(sudo -n)
+        else
+            printf 'Some tools are missing. This line installs them; then run this again:\n\n' >&2
+            if command -v sudo >/dev/null 2>&1; then
+                printf '    sudo apt-get update && sudo %s\n\n' "$command" >&2
+            else
+                printf "    su -c 'apt-get update && %s'\n\n" "$command" >&2
+            fi
+            exit 2
+        fi
+    fi
+
+    printf 'Installing with apt: %s\n' "${missing[*]}"
+    log=$(mktemp)
+    # Stale package lists give packages that are gone, so they are read anew first; a failure there is
+    # told only when the installation fails too.
+    "${as_root[@]}" apt-get update >"$log" 2>&1 || :
+    # shellcheck disable=SC2086 # word splitting is wanted
+    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $command \
+        -o DPkg::Lock::Timeout=300 >>"$log" 2>&1 </dev/null; then
+        tail -n 25 "$log" >&2
+        rm -f "$log"
+        printf '\napt could not install them. Mend what it says above, or install by hand:\n    %s\n' \
+            "$command" >&2
+        exit 2
+    fi
+    rm -f "$log"
+    for tool in "${missing[@]}"; do
+        if ! kith_tool_works "$tool"; then
+            printf 'apt installed %s, but it does not work; look at PATH, CC, CXX.\n' "$tool" >&2
+            exit 2
+        fi
+    done
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * err.c: names and texts of errors and reasons, the thread's detail text, and the checks of text
+ * that every layer shares.
+ */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local char detail[512];
+
+kith_err kith_fail(kith_err err, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    return err;
+}
+
+void kith_detail_clear(void)
+{
+    detail[0] = '\0';
+}
+
+const char *kith_detail(void)
+{
+    return detail;
+}
+
+const char *kith_version(void)
+{
+#define TEXT_OF(x)          #x
+#define VERSION_OF(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+    return VERSION_OF(KITH_VERSION_MAJOR, KITH_VERSION_MINOR, KITH_VERSION_PATCH);
+}
+
+#define NAME_CASE(name, value, text)                                                               \
+    case value:                                                                                    \
+        return #name;
+#define TEXT_CASE(name, value, text)                                                               \
+    case value:                                                                                    \
+        return text;
+
+const char *kith_err_name(kith_err err)
+{
+    switch ((int)err) {
+        KITH_ERR_MAP(NAME_CASE)
+    }
+    return "?";
+}
+
+const char *kith_err_text(kith_err err)
+{
+    switch ((int)err) {
+        KITH_ERR_MAP(TEXT_CASE)
+    }
+    return "?";
+}
+
+const char *kith_reason_name(kith_reason reason)
+{
+    switch ((int)reason) {
+        KITH_REASON_MAP(NAME_CASE)
+    }
+    return "?";
+}
+
+const char *kith_reason_text(kith_reason reason)
+{
+    switch ((int)reason) {
+        KITH_REASON_MAP(TEXT_CASE)
+    }
+    return "?";
+}
+
+kith_reason kith_reason_from_wire(unsigned long long code)
+{
+    return code < KITH_REASON_COUNT ? (kith_reason)code : KITH_REASON_NONE;
+}
+
+/* Bytes of the UTF-8 sequence that starts at text, or 0 when it is none (RFC 3629 §4: no overlong
+ * forms, no surrogates). */
+static size_t sequence(const uint8_t *text, size_t left)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t point;
+    size_t count = text[0] < 0x80             ? 1
+                   : (text[0] & 0xe0) == 0xc0 ? 2
+                   : (text[0] & 0xf0) == 0xe0 ? 3
+                   : (text[0] & 0xf8) == 0xf0 ? 4
+                                              : 0;
+    if (count == 0 || count > left) {
+        return 0;
+    }
+    if (count == 1) {
+        return 1;
+    }
+    point = text[0] & (0x7fu >> count);
+    for (size_t i = 1; i < count; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | (text[i] & 0x3f);
+    }
+    if (point < smallest[count] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
+        return 0;
+    }
+    return count;
+}
+
+/* C0, DEL and C1: what could drive a terminal or a log. */
+static int is_control(const uint8_t *text, size_t count)
+{
+    return (count == 1 && (text[0] < 0x20 || text[0] == 0x7f)) ||
+           (count == 2 && text[0] == 0xc2 && text[1] < 0xa0);
+}
+
+int kith_text_ok(const char *text, size_t bytes, size_t min, size_t max)
+{
+    const uint8_t *at = (const uint8_t *)text;
+    if (bytes < min || bytes > max) {
+        return 0;
+    }
+    while (bytes > 0) {
+        size_t count = sequence(at, bytes);
+        if (count == 0 || is_control(at, count)) {
+            return 0;
+        }
+        at += count;
+        bytes -= count;
+    }
+    return 1;
+}
+
+void kith_text_copy(char *out, size_t out_bytes, const char *text)
+{
+    size_t count = strlen(text);
+    count = count < out_bytes ? count : out_bytes - 1;
+    memcpy(out, text, count);
+    out[count] = '\0';
+}
+
+void kith_printable(const void *text, size_t bytes, char *out, size_t out_bytes)
+{
+    const uint8_t *at = text;
+    size_t used = 0;
+    while (bytes > 0) {
+        size_t count = sequence(at, bytes);
+        int bad = count == 0 || is_control(at, count);
+        size_t write = bad ? 1 : count;
+        if (used + write + 1 > out_bytes) {
+            break;
+        }
+        if (bad) {
+            out[used] = '?';
+        } else {
+            memcpy(out + used, at, count);
+        }
+        used += write;
+        count = count == 0 ? 1 : count;
+        at += count;
+        bytes -= count;
+    }
+    out[used] = '\0';
+}

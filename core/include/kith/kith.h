@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kith.h: the whole public interface of Kith, peer-to-peer messaging.
+ *
+ * Handles, one rule for all of them
+ * ---------------------------------
+ * 1. A handle (kith_loop, kith_session, kith_listener, kith_dial, kith_peer) is opaque. Kith
+ * allocates it and frees it; the caller never does, except kith_loop with kith_loop_free().
+ * 2. Every handle but the loop has exactly one *final event*. It stays valid until that event's
+ *    callback returns, and is gone after. The final events are:
+ *      kith_session   on_closed
+ *      kith_listener  on_listener with KITH_LISTENER_FAILED or KITH_LISTENER_CLOSED
+ *      kith_dial      on_dial with KITH_DIAL_FAILED or KITH_DIAL_CLOSED
+ *      kith_peer      on_peer with KITH_PEER_DEPARTED
+ * 3. A kith_peer can be kept longer with kith_peer_retain(). After the final event every call on it
+ *    is still legal until kith_peer_release(), and sending gives KITH_ERR_NOT_CONNECTED.
+ * 4. Every function and every callback runs on the *loop thread*: the thread inside
+ * kith_loop_run(), the thread kith_loop_start() made, or the one that calls kith_loop_step().
+ * Before the loop first runs, that is the thread which called kith_loop_new(). Exceptions say
+ * "@thread any". A call from a wrong thread changes nothing and gives KITH_ERR_THREAD where the
+ * function returns a kith_err.
+ * 5. Closing or cancelling anything is legal inside every callback. No callback runs inside the
+ * call that caused it, with one exception that says so (kith_loop_free).
+ * 6. No function blocks, except kith_loop_run(), kith_loop_free() and kith_loop_step() with a wait.
+ *
+ * Structs that start with `size`: set every byte to zero, then `size = sizeof the_struct` (the
+ * *_init macros do both). A library that knows more fields than the caller takes the rest as
+ * default; one that knows fewer refuses a non-zero rest with KITH_ERR_UNSUPPORTED. Zero always
+ * means "default".
+ *
+ * Ownership words in the comments: *borrows* = for the duration of the call; *gives* = the caller
+ * must release it. Text is UTF-8 and ends with NUL. Sizes end in _bytes, times in _ms or _us.
+ */
+#ifndef KITH_KITH_H
+#define KITH_KITH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define KITH_MUST_USE __attribute__((warn_unused_result))
+#ifndef KITH_API
+#define KITH_API __attribute__((visibility("default")))
+#endif
+#else
+#define KITH_MUST_USE
+#ifndef KITH_API
+#define KITH_API
+#endif
+#endif
+
+#define KITH_VERSION_MAJOR 0
+#define KITH_VERSION_MINOR 1
+#define KITH_VERSION_PATCH 0
+
+/* Sizes that are part of the interface; every other limit is a default of kith_session_config. */
+#define KITH_NAME_BYTES_MAX         63 /* display and session name: bytes of UTF-8, without the NUL */
+#define KITH_KEY_BYTES_MIN          16 /* pre-shared key: shorter ones can be searched (RFC 9257 §6) */
+#define KITH_KEY_BYTES_MAX          64  /* pre-shared key: what the TLS library takes */
+#define KITH_KEY_IDENTITY_BYTES_MAX 128 /* pre-shared key identity, without the NUL */
+#define KITH_CHANNEL_COUNT          8   /* message channels of a peer: 0 to 7 */
+#define KITH_REASON_TEXT_BYTES_MAX                                                                 \
+    123 /* text beside a reason; what a WebSocket close frame holds (RFC 6455 §5.5) */
+
+/* ---------------------------------------------------------------------------------------------- */
+/* Errors, reasons, versions */
+
+/* Every error of this library: name, value, text. Values never change; 0 is success, errors are
+ * negative. */
+#define KITH_ERR_MAP(X)                                                                            \
+    X(OK, 0, "success")                                                                            \
+    X(INVALID, -1, "an argument is out of its range")                                              \
+    X(NOMEM, -2, "out of memory")                                                                  \
+    X(AGAIN, -3, "the queue is full; on_writable tells when to go on")                             \
+    X(TOO_BIG, -4, "larger than this peer takes in one message")                                   \
+    X(NOT_CONNECTED, -5, "the peer is not connected")                                              \
+    X(CLOSED, -6, "the handle is closing or closed")                                               \
+    X(STATE, -7, "not possible in the present state")                                              \
+    X(THREAD, -8, "called from a thread that is not the loop's")                                   \
+    X(CONFIG, -9, "the configuration does not fit together")                                       \
+    X(ADDRESS, -10, "not an address Kith understands")                                             \
+    X(IN_USE, -11, "the address is already in use")                                                \
+    X(PERMISSION, -12, "the system does not permit it")                                            \
+    X(UNSUPPORTED, -13, "not supported by this build")                                             \
+    X(NOT_FOUND, -14, "there is no such thing")                                                    \
+    X(EXISTS, -15, "there is one already")                                                         \
+    X(LIMIT, -16, "a limit is reached")                                                            \
+    X(CRYPTO, -17, "the cryptographic library refused")                                            \
+    X(IO, -18, "the system reported an error")                                                     \
+    X(KEY, -19, "the key is unusable")                                                             \
+    X(PROTOCOL, -20, "the other side broke the protocol")                                          \
+    X(INTERNAL, -21, "a bug in Kith")
+
+typedef enum kith_err {
+#define KITH_ERR_ENUM(name, value, text) KITH_ERR_##name = value,
+    KITH_ERR_MAP(KITH_ERR_ENUM)
+#undef KITH_ERR_ENUM
+        KITH_OK = 0
+} kith_err;
+
+/* Why a peer departed, a dial failed or a link was refused: name, value (also its code on the
+ * wire), text. */
+#define KITH_REASON_MAP(X)                                                                         \
+    X(NONE, 0, "no reason")                                                                        \
+    X(LEFT, 1, "left the session")                                                                 \
+    X(LOST, 2, "the connection was lost")                                                          \
+    X(TIMEOUT, 3, "no answer in time")                                                             \
+    X(RESTARTED, 4, "restarted as a new participant")                                              \
+    X(KICKED, 5, "disconnected by the other side")                                                 \
+    X(BANNED, 6, "banned by the other side")                                                       \
+    X(REJECTED, 7, "the other side rejected the invitation")                                       \
+    X(PROTOCOL, 8, "broke the protocol")                                                           \
+    X(VERSION, 9, "no common protocol version")                                                    \
+    X(AUTH, 10, "authentication failed")                                                           \
+    X(SELF, 11, "that is this very session")                                                       \
+    X(ID_IN_USE, 12, "another live participant uses this identity")                                \
+    X(SESSION, 13, "takes part in a session of another name")                                      \
+    X(ROLE, 14, "the roles do not fit together")                                                   \
+    X(FULL, 15, "the other side takes no more peers")                                              \
+    X(LOCAL, 16, "closed by this side")                                                            \
+    X(DUPLICATE, 17, "another connection to the same peer is in use")                              \
+    X(REFUSED, 18, "the connection was refused")                                                   \
+    X(UNREACHABLE, 19, "the address cannot be reached")                                            \
+    X(NAME, 20, "the host name is not known")                                                      \
+    X(NOT_KITH, 21, "what answers there is not a Kith peer")                                       \
+    X(INTERNAL, 22, "an internal error")
+
+typedef enum kith_reason {
+#define KITH_REASON_ENUM(name, value, text) KITH_REASON_##name = value,
+    KITH_REASON_MAP(KITH_REASON_ENUM)
+#undef KITH_REASON_ENUM
+        KITH_REASON_COUNT /* one more than the last */
+} kith_reason;
+
+/* The version of the library that runs, as text: "0.1.0".
+ * @thread any  @errors none */
+KITH_API const char *kith_version(void);
+
+/* An error's name without prefix ("AGAIN") or its one-sentence text. Never NULL; "?" for an unknown
+ * value.
+ * @thread any  @errors none */
+KITH_API const char *kith_err_name(kith_err err);
+KITH_API const char *kith_err_text(kith_err err);
+
+/* A reason's name without prefix ("LEFT") or its text. Never NULL; "?" for an unknown value.
+ * @thread any  @errors none */
+KITH_API const char *kith_reason_name(kith_reason reason);
+KITH_API const char *kith_reason_text(kith_reason reason);
+
+/* What exactly was wrong in the last call of this thread that returned an error: which field or
+ * peer, which value, what to do. Never NULL, "" when there is nothing to add. Valid until this
+ * thread's next call into Kith. Never contains key material.
+ * @thread any (each thread has its own)  @errors none */
+KITH_API const char *kith_detail(void);
+
+/* ---------------------------------------------------------------------------------------------- */
+/* The loop */
+
+typedef struct kith_loop kith_loop;
+typedef struct kith_session kith_session;
+typedef struct kith_listener kith_listener;
+typedef struct kith_dial kith_dial;
+typedef struct kith_peer kith_peer;
+
+typedef enum kith_log_level {
+    KITH_LOG_DEFAULT = 0, /* warnings and errors */
+    KITH_LOG_OFF = 1,
+    KITH_LOG_ERROR = 2, /* something does not work */
+    KITH_LOG_WARN = 3,  /* a peer or the network misbehaved; Kith coped */
+    KITH_LOG_INFO = 4,  /* connections come and go */
+    KITH_LOG_DEBUG = 5  /* everything else; still no key material and no message contents */
+} kith_log_level;
+
+/* How a loop logs and allocates. Zero is a good default: warnings go to stderr, memory comes from
+ * malloc. */
+typedef struct kith_loop_config {
+    size_t size; /* sizeof(kith_loop_config) */
+
+    /* Called for each line of log at or above log_level, without a line end. Borrows text. May not
+     * call Kith. NULL: lines go to stderr. @thread the loop's, or the one inside the call that logs
+     */
+    void (*log)(void *log_user, kith_log_level level, const char *text);
+    void *log_user;           /* handed to log */
+    kith_log_level log_level; /* KITH_LOG_DEFAULT is KITH_LOG_WARN */
+
+    /* realloc() semantics: block NULL allocates, bytes 0 frees and returns NULL. Must be
+     * thread-safe. NULL: the C library's. The libraries below Kith (TLS, WebSocket) keep using the
+     * C library's. */
+    void *(*realloc)(void *realloc_user, void *block, size_t bytes);
+    void *realloc_user; /* handed to realloc */
+} kith_loop_config;
+
+#define KITH_LOOP_CONFIG_INIT                                                                      \
+    {                                                                                              \
+        sizeof(kith_loop_config), NULL, NULL, KITH_LOG_DEFAULT, NULL, NULL                         \
+    }
+
+/* Makes an event loop. It runs any number of sessions. config may be NULL (all defaults); borrows
+ * it. Gives *out.
+ * @thread any
+ * @errors INVALID out is NULL or a field is out of range; UNSUPPORTED config->size is larger than
+ * this library knows and the rest is not zero; NOMEM; IO no file descriptors left */
+KITH_API KITH_MUST_USE kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out);
+
+/* Frees a loop and sets *loop to NULL. Stops and joins a thread made by kith_loop_start(). Sessions
+ * that are still open are cut off without flushing, and their on_closed runs inside this call. NULL
+ * and *NULL are ignored.
+ * @thread the one that called kith_loop_new(), outside callbacks  @errors none */
+KITH_API void kith_loop_free(kith_loop **loop);
+
+/* Runs the loop on the calling thread until kith_loop_stop(), or until its last session has closed
+ * (at once when there is none).
+ * @thread any one, which becomes the loop thread
+ * @errors STATE the loop runs already; IO the system's poll failed */
+KITH_API KITH_MUST_USE kith_err kith_loop_run(kith_loop *loop);
+
+/* Runs the loop on a thread of its own until kith_loop_stop() or kith_loop_free(), with or without
+ * sessions. Open sessions from that thread: kith_post() a function that does.
+ * @thread the one that called kith_loop_new()
+ * @errors STATE the loop runs already; IO no thread could be made */
+KITH_API KITH_MUST_USE kith_err kith_loop_start(kith_loop *loop);
+
+/* Makes kith_loop_run() return, or the thread of kith_loop_start() end, after the callback now
+ * running. Sessions stay open; the loop can be run again.
+ * @thread any  @errors none */
+KITH_API void kith_loop_stop(kith_loop *loop);
+
+/* Runs fn(user) once on the loop thread, soon, in the order of the posts. A post that the loop is
+ * freed before running is dropped.
+ * @thread any
+ * @errors INVALID fn is NULL; AGAIN 4096 posts are waiting; NOMEM */
+KITH_API KITH_MUST_USE kith_err kith_post(kith_loop *loop, void (*fn)(void *user), void *user);
+
+/* For embedding in a loop of one's own: wait until fd is readable or timeout_ms has passed, then
+ * call step. The descriptor belongs to Kith; it stays the same while the loop lives.
+ * @thread loop  @errors none (-1 where the system has no such descriptor) */
+KITH_API int kith_loop_fd(const kith_loop *loop);
+
+/* How long to wait at most before kith_loop_step(), in milliseconds: 0 = not at all, -1 = until fd
+ * is readable. Ask before every wait: every call into Kith may change it.
+ * @thread loop  @errors none */
+KITH_API int kith_loop_timeout_ms(const kith_loop *loop);
+
+/* Does what is ready now, then, where wait_ms is not 0, waits up to that long (-1: any time) for
+ * one thing more. The calling thread becomes the loop thread.
+ * @thread any one at a time
+ * @errors STATE called inside a callback, or the loop runs already; IO the system's poll failed */
+KITH_API KITH_MUST_USE kith_err kith_loop_step(kith_loop *loop, int wait_ms);
+
+/* ---------------------------------------------------------------------------------------------- */
+/* Identifiers and keys */
+
+/* Who a peer is: the first 16 bytes of SHA-256 of its public key, as a version 8 UUID (RFC 9562
+ * §5.8). A plain value: copy it, compare it, use it as a dictionary key. Unforgeable at
+ * KITH_LEVEL_IDENTITY. */
+typedef struct kith_id {
+    uint8_t bytes[16];
+} kith_id;
+
+/* Writes the id as 36 lower-case characters and a NUL: "01234567-89ab-8def-8123-456789abcdef".
+ * @thread any  @errors none */
+KITH_API void kith_id_format(const kith_id *id, char out[37]);
+
+/* Reads what kith_id_format() wrote; upper case is taken as well.
+ * @thread any
+ * @errors INVALID not exactly that form */
+KITH_API KITH_MUST_USE kith_err kith_id_parse(const char *text, kith_id *out);
+
+/* 1 when both are the same, else 0.
+ * @thread any  @errors none */
+KITH_API int kith_id_equal(const kith_id *a, const kith_id *b);
+
+/* A pre-shared key. Whoever holds it can join. Treat the struct as a secret and wipe it with
+ * kith_key_wipe(). */
+typedef struct kith_key {
+    char identity[KITH_KEY_IDENTITY_BYTES_MAX +
+                  1]; /* travels in clear (RFC 8446 §4.2.11); no ':' and no control characters */
+    uint8_t bytes[KITH_KEY_BYTES_MAX];
+    size_t bytes_count; /* KITH_KEY_BYTES_MIN to KITH_KEY_BYTES_MAX */
+} kith_key;
+
+/* Makes a key of 32 random bytes with a random identity ("kith-" and 16 hex digits).
+ * @thread any
+ * @errors INVALID out is NULL; CRYPTO no randomness */
+KITH_API KITH_MUST_USE kith_err kith_key_generate(kith_key *out);
+
+/* Reads one line "identity:hexkey" (the psktool format); white space at its end is ignored.
+ * @thread any
+ * @errors INVALID an argument is NULL; KEY no ':', an empty, too long or unprintable identity, not
+ * hex, fewer than 16 or more than 64 bytes, or a key equal to its identity (which travels in
+ * clear): kith_detail() says which */
+KITH_API KITH_MUST_USE kith_err kith_key_parse(const char *line, kith_key *out);
+
+/* Writes a key as "identity:hexkey" and a NUL, without a line end. out_bytes of
+ * KITH_KEY_IDENTITY_BYTES_MAX + 2 * KITH_KEY_BYTES_MAX + 2 always suffice.
+ * @thread any
+ * @errors INVALID an argument is NULL; TOO_BIG does not fit out; KEY as kith_key_parse() */
+KITH_API KITH_MUST_USE kith_err kith_key_format(const kith_key *key, char *out, size_t out_bytes);
+
+/* Overwrites a key in memory, in a way the compiler keeps. NULL is ignored.
+ * @thread any  @errors none */
+KITH_API void kith_key_wipe(kith_key *key);
+
+/* ---------------------------------------------------------------------------------------------- */
+/* Sessions */
+
+typedef enum kith_security {
+    KITH_SECURITY_UNSET = 0, /* refused: security is always chosen, never assumed */
+    KITH_SECURITY_NONE =
+        1, /* no encryption and no proof of anything: anyone on the path reads and rewrites */
+    KITH_SECURITY_PSK = 2 /* TLS 1.3 with pre-shared keys and (EC)DHE: see kith_session_add_key() */
+} kith_security;
+
+typedef enum kith_role {
+    KITH_ROLE_STAR = 0,   /* everyone is connected to everyone */
+    KITH_ROLE_SERVER = 1, /* clients connect to this session */
+    KITH_ROLE_CLIENT = 2  /* this session connects to servers */
+} kith_role;
+
+/* What a peer's link proves. Compare with <. */
+typedef enum kith_level {
+    KITH_LEVEL_DEFAULT =
+        0, /* as a minimum: IDENTITY with keys, NONE with KITH_SECURITY_NONE. Never reported */
+    KITH_LEVEL_NONE = 1, /* nothing: no encryption */
+    KITH_LEVEL_GROUP =
+        2, /* a holder of the key, but any holder on the path could pose as another */
+    KITH_LEVEL_IDENTITY = 3 /* this very peer: signature bound to the encrypted channel */
+} kith_level;
+
+typedef enum kith_peer_state {
+    KITH_PEER_CONNECTING =
+        1, /* authenticated, the link is not in use yet. Not reported by on_peer */
+    KITH_PEER_CONNECTED = 2,
+    KITH_PEER_INTERRUPTED = 3, /* reserved: the link is lost and may be resumed */
+    KITH_PEER_DEPARTED = 4     /* final */
+} kith_peer_state;
+
+/* What became of a message sent with a ticket. */
+typedef enum kith_fate {
+    KITH_FATE_DELIVERED = 1, /* the peer's application has taken it */
+    KITH_FATE_UNSENT = 2,    /* it never left this machine */
+    KITH_FATE_UNKNOWN = 3    /* it was sent, and the peer departed before it confirmed */
+} kith_fate;
+
+typedef enum kith_listener_event_kind {
+    KITH_LISTENER_READY = 1,  /* once for each address: url is where others connect */
+    KITH_LISTENER_FAILED = 2, /* final: err and detail say why */
+    KITH_LISTENER_CLOSED = 3  /* final: kith_listener_close() or the session's end */
+} kith_listener_event_kind;
+
+typedef struct kith_listener_event {
+    size_t size;                   /* sizeof(kith_listener_event) as the library knows it */
+    kith_listener_event_kind kind; /* which event */
+    const char *url;               /* with its real port; borrowed for the callback */
+    kith_err err;                  /* FAILED: what went wrong, else KITH_OK */
+    const char *detail;            /* FAILED: which address and what to do, else "" */
+    void *tag;                     /* as given to kith_listen() */
+} kith_listener_event;
+
+typedef enum kith_dial_event_kind {
+    KITH_DIAL_WAITING = 1, /* an attempt failed with reason; the next follows in retry_in_ms */
+    KITH_DIAL_READY = 2,   /* connected to peer */
+    KITH_DIAL_FAILED = 3,  /* final: no further attempt makes sense, or the time to try is over */
+    KITH_DIAL_CLOSED =
+        4 /* final: the peer departed with reason, or kith_dial_cancel() (reason LOCAL) */
+} kith_dial_event_kind;
+
+typedef struct kith_dial_event {
+    size_t size;               /* sizeof(kith_dial_event) as the library knows it */
+    kith_dial_event_kind kind; /* which event */
+    const char *url;           /* as given to kith_dial_open(); borrowed for the callback */
+    kith_reason reason;        /* WAITING, FAILED, CLOSED */
+    const char *detail;        /* WAITING, FAILED: what happened and what to do; else "" */
+    kith_peer *peer;           /* READY; else NULL */
+    uint32_t retry_in_ms;      /* WAITING */
+    void *tag;                 /* as given in kith_dial_options */
+} kith_dial_event;
+
+typedef struct kith_message {
+    size_t size;       /* sizeof(kith_message) as the library knows it */
+    unsigned channel;  /* 0 to 7 */
+    const void *data;  /* borrowed for the callback; not NULL even when empty */
+    size_t data_bytes; /* 0 to the session's max_message_bytes */
+} kith_message;
+
+/* What happens in a session. Every member may be NULL. All run on the loop thread, never inside the
+ * call that caused them, never two at once. user is what kith_session_open() was given. */
+typedef struct kith_callbacks {
+    size_t size; /* sizeof(kith_callbacks) */
+
+    /* A peer is CONNECTED (reason NONE), or DEPARTED (final: peer is gone when this returns, unless
+     * retained; text is what the other side said beside its reason, untrusted UTF-8 without control
+     * characters, often ""). */
+    void (*on_peer)(kith_session *session, kith_peer *peer, kith_peer_state state,
+                    kith_reason reason, const char *text, void *user);
+
+    /* A whole message came, exactly once, in the order of its channel. Returning from here is what
+     * the sender sees as DELIVERED. Borrows message. */
+    void (*on_message)(kith_session *session, kith_peer *peer, const kith_message *message,
+                       void *user);
+
+    /* What became of a message sent with a ticket: exactly one call for each such message, at the
+     * latest right before its peer's DEPARTED. */
+    void (*on_fate)(kith_session *session, kith_peer *peer, uint64_t ticket, kith_fate fate,
+                    void *user);
+
+    /* kith_send() on this channel gave KITH_ERR_AGAIN, and now there is room: called once for it.
+     */
+    void (*on_writable)(kith_session *session, kith_peer *peer, unsigned channel, void *user);
+
+    /* A listener is ready, failed or closed. Borrows event. */
+    void (*on_listener)(kith_session *session, kith_listener *listener,
+                        const kith_listener_event *event, void *user);
+
+    /* A dial waits, is ready, failed or closed. Borrows event. */
+    void (*on_dial)(kith_session *session, kith_dial *dial, const kith_dial_event *event,
+                    void *user);
+
+    /* The session is closed: the last callback, session is gone when this returns. */
+    void (*on_closed)(kith_session *session, void *user);
+} kith_callbacks;
+
+/* How a session takes part. Only display_name, session_name and security must be set. */
+typedef struct kith_session_config {
+    size_t size; /* sizeof(kith_session_config) */
+    const char
+        *display_name; /* shown to peers after both sides are authenticated; 1 to 63 bytes of UTF-8
+                          without control characters. Names need not be unique: ids are */
+    const char *session_name; /* only sessions of the same name meet; 1 to 63 bytes of UTF-8 without
+                                 control characters */
+    kith_security security;   /* must be chosen */
+    kith_role role;           /* default STAR */
+    kith_level min_level;     /* links that prove less are refused */
+    uint32_t max_peers;       /* more are refused with FULL; 1 to 65536, default 256 */
+    uint64_t budget_bytes; /* memory per peer for queues of both directions; 1 MiB to 1 GiB, default
+                              32 MiB */
+    uint32_t max_message_bytes; /* largest message taken from a peer; 1 to budget_bytes / 8, default
+                                   4 MiB or that */
+    uint32_t handshake_ms;      /* from connection to authenticated; 100 to 120000, default 10000 */
+    uint32_t idle_ping_ms; /* silence after which a peer is asked for a sign of life; 100 to 600000,
+                              default 5000 */
+    uint32_t idle_ping_count; /* unanswered questions after which its link is dead; 1 to 100,
+                                 default 3 */
+} kith_session_config;
+
+#define KITH_SESSION_CONFIG_INIT                                                                   \
+    {                                                                                              \
+        sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0                                                   \
+    }
+#define KITH_CALLBACKS_INIT                                                                        \
+    {                                                                                              \
+        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL                           \
+    }
+
+/* Opens a session with a fresh identity. Nothing listens or dials yet. Borrows config and callbacks
+ * (copies both).
+ * @thread loop
+ * @errors INVALID an argument or a field is missing or out of range; CONFIG fields contradict each
+ * other, security unset; UNSUPPORTED a size is larger than this library knows; NOMEM; CRYPTO no
+ * randomness; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_open(kith_loop *loop,
+                                                  const kith_session_config *config,
+                                                  const kith_callbacks *callbacks, void *user,
+                                                  kith_session **out);
+
+/* Leaves: stops listening and dialling, waits up to flush_ms until everything sent is delivered,
+ * tells every peer LEFT, then on_closed. Peers still connected depart with LOCAL first. Calling
+ * again can only shorten the wait.
+ * @thread loop
+ * @errors INVALID session is NULL; THREAD */
+KITH_API kith_err kith_session_close(kith_session *session, uint32_t flush_ms);
+
+/* This session's own id.
+ * @thread loop  @errors none */
+KITH_API kith_id kith_session_id(const kith_session *session);
+
+/* The user pointer given to kith_session_open(), and the loop the session runs on.
+ * @thread loop  @errors none */
+KITH_API void *kith_session_user(const kith_session *session);
+KITH_API kith_loop *kith_session_loop(const kith_session *session);
+
+/* Counters of a session since it opened. */
+typedef struct kith_session_stats {
+    size_t size;                  /* set by the caller: sizeof(kith_session_stats) */
+    uint64_t links_accepted;      /* transport connections that came in, before any handshake */
+    uint64_t links_dialled;       /* attempts that went out */
+    uint64_t links_authenticated; /* links that passed the whole handshake */
+    uint64_t
+        refused_auth; /* wrong or unknown key, bad signature, spliced connection, too low a level */
+    uint64_t refused_protocol; /* bytes that are not this protocol */
+    uint64_t refused_other;    /* session name, role, version, full, self, duplicates, time-outs */
+    uint64_t frames_ignored;   /* frames of an unknown kind that may be skipped */
+    uint64_t peers_connected;  /* connected at this moment */
+} kith_session_stats;
+
+/* Fills the counters that stats->size has room for.
+ * @thread loop
+ * @errors INVALID an argument is NULL or size is smaller than its own field; THREAD */
+KITH_API kith_err kith_session_get_stats(const kith_session *session, kith_session_stats *stats);
+
+enum {
+    KITH_KEY_DIAL =
+        1 /* connections that this session opens use this key; the last one added with it wins */
+};
+
+/* Adds a pre-shared key to the session's table, at any time; the first one must come before
+ * kith_listen() or kith_dial_open(). Copies it. Keys of peers already connected are not looked at
+ * again.
+ * @thread loop
+ * @errors INVALID an argument is NULL or unknown flags; CONFIG the session's security is not PSK;
+ * KEY as kith_key_parse(); EXISTS a key of this identity is in the table; LIMIT the table is full
+ * (64); NOMEM; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_add_key(kith_session *session, const kith_key *key,
+                                                     unsigned flags);
+
+/* Removes a key: from now on nobody new gets in with it. Peers already connected stay.
+ * @thread loop
+ * @errors INVALID an argument is NULL; NOT_FOUND no key of this identity; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_remove_key(kith_session *session,
+                                                        const char *identity);
+
+/* Listens. url is "SCHEME://HOST:PORT": wss (WebSocket over TLS) or ws (plain WebSocket, only with
+ * KITH_SECURITY_NONE), or any (every transport that this build has and the session's security
+ * allows); HOST an IP address, IPv6 in brackets, or * for all interfaces; PORT 0 lets the system
+ * choose. The outcome comes as on_listener. Copies url. out may be NULL.
+ * @thread loop
+ * @errors INVALID session or url is NULL; ADDRESS url cannot be read; UNSUPPORTED no such transport
+ * here; CONFIG a plain transport in a secure session or the reverse, no key added yet; LIMIT 64
+ * listeners; CLOSED; NOMEM; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_listen(kith_session *session, const char *url, void *tag,
+                                            kith_listener **out);
+
+/* Stops listening; connections already made stay. Ends in KITH_LISTENER_CLOSED.
+ * @thread loop
+ * @errors INVALID listener is NULL; THREAD */
+KITH_API kith_err kith_listener_close(kith_listener *listener);
+
+/* How to dial. Zero is a good default. */
+typedef struct kith_dial_options {
+    size_t size;         /* sizeof(kith_dial_options) */
+    void *tag;           /* handed back in every event */
+    uint32_t give_up_ms; /* try again for so long when nobody answers; default 30000, UINT32_MAX =
+                            for ever */
+    const kith_id *want; /* accept only this peer; NULL = whoever is there */
+} kith_dial_options;
+
+#define KITH_DIAL_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(kith_dial_options), NULL, 0, NULL                                                   \
+    }
+
+/* Connects to the peer at url: as for kith_listen(), but HOST may be a name and PORT must not be 0.
+ * Tries again after refusals and time-outs, waiting 100 ms, doubling to 5 s, each ±25 %; a failure
+ * that trying again cannot mend (AUTH, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is final at once.
+ * options and out may be NULL. Copies url and
+ * options.
+ * @thread loop
+ * @errors as kith_listen(); LIMIT 1024 dials */
+KITH_API KITH_MUST_USE kith_err kith_dial_open(kith_session *session, const char *url,
+                                               const kith_dial_options *options, kith_dial **out);
+
+/* Stops dialling. A peer already connected stays. Ends in KITH_DIAL_CLOSED with reason LOCAL.
+ * @thread loop
+ * @errors INVALID dial is NULL; THREAD */
+KITH_API kith_err kith_dial_cancel(kith_dial *dial);
+
+/* ---------------------------------------------------------------------------------------------- */
+/* Peers */
+
+/* Walks the connected peers in no particular order: NULL gives the first, the last gives NULL.
+ * Peers that connect or depart in between are safe to meet; prev itself must still be connected.
+ * @thread loop  @errors none (NULL also for a NULL session) */
+KITH_API kith_peer *kith_peer_next(const kith_session *session, const kith_peer *prev);
+
+/* The connected peer of that id, or NULL.
+ * @thread loop  @errors none */
+KITH_API kith_peer *kith_peer_find(const kith_session *session, const kith_id *id);
+
+/* A peer's id, display name (untrusted text of 1 to 63 bytes UTF-8 without control characters),
+ * state, session. The name lives as long as the handle. The session is NULL once the peer departed.
+ * @thread loop  @errors none */
+KITH_API kith_id kith_peer_id(const kith_peer *peer);
+KITH_API const char *kith_peer_name(const kith_peer *peer);
+KITH_API kith_peer_state kith_peer_get_state(const kith_peer *peer);
+KITH_API kith_session *kith_peer_session(const kith_peer *peer);
+
+/* A pointer of the application's kept with the peer; NULL at first.
+ * @thread loop  @errors none */
+KITH_API void kith_peer_set_user(kith_peer *peer, void *user);
+KITH_API void *kith_peer_user(const kith_peer *peer);
+
+/* Keeps the handle beyond its final event, and gives it back. Calls nest.
+ * @thread loop  @errors none */
+KITH_API kith_peer *kith_peer_retain(kith_peer *peer);
+KITH_API void kith_peer_release(kith_peer *peer);
+
+/* What is known of a peer and its present link. The texts live until the peer's next event. */
+typedef struct kith_peer_info {
+    size_t size;                /* set by the caller: sizeof(kith_peer_info) */
+    kith_level level;           /* what the link proves */
+    const char *transport;      /* "ws", "wss" … */
+    const char *cipher;         /* TLS cipher suite (RFC 8446 §B.4 name), "" without encryption */
+    const char *psk_identity;   /* identity of the pre-shared key, "" without */
+    const char *remote_address; /* "192.0.2.1:4242", "[2001:db8::1]:4242" */
+    uint16_t tls_version;       /* 0x0304 = TLS 1.3; 0 without encryption */
+    uint8_t dialled;            /* 1 when this side opened the link */
+    uint32_t rtt_us;            /* last measured round trip; 0 = not measured yet */
+    uint32_t max_message_bytes; /* largest message the peer takes */
+    uint64_t queued_bytes;      /* accepted by kith_send() and not yet confirmed as received */
+} kith_peer_info;
+
+/* Fills the fields that info->size has room for.
+ * @thread loop
+ * @errors INVALID an argument is NULL or size is smaller than its own field; NOT_CONNECTED; THREAD
+ */
+KITH_API kith_err kith_peer_get_info(const kith_peer *peer, kith_peer_info *info);
+
+/* Ends the connection to one peer: it sees KICKED and text (at most 123 bytes, NULL for none); here
+ * it departs with LOCAL. What was not yet delivered gets its fate.
+ * @thread loop
+ * @errors INVALID peer is NULL or text too long or no UTF-8; NOT_CONNECTED; THREAD */
+KITH_API kith_err kith_peer_disconnect(kith_peer *peer, const char *text);
+
+/* How to send. */
+typedef struct kith_send_options {
+    size_t size; /* sizeof(kith_send_options) */
+    uint64_t
+        ticket; /* not 0: report this message's fate with this number; numbers need not be unique */
+} kith_send_options;
+
+#define KITH_SEND_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(kith_send_options), 0                                                               \
+    }
+
+/* Sends one message, reliably and in the order of its channel; channels do not wait for each other.
+ * Copies data. KITH_OK means queued: the fate tells of the rest. options may be NULL; data may be
+ * NULL when data_bytes is 0.
+ * @thread loop
+ * @errors INVALID peer or data is NULL, channel above 7; NOT_CONNECTED; TOO_BIG larger than the
+ * peer takes (kith_peer_info.max_message_bytes); AGAIN the queue is full: on_writable follows;
+ * CLOSED the session is closing; NOMEM; THREAD. On any error nothing was queued and no fate follows
+ */
+KITH_API KITH_MUST_USE kith_err kith_send(kith_peer *peer, unsigned channel, const void *data,
+                                          size_t data_bytes, const kith_send_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * limits.h: every limit and default of the core in one place, each with its unit and its reason.
+ * Nothing else may hold a number that bounds memory, time or counts. (Limits that are part of the
+ * interface stand in kith.h.)
+ */
+#ifndef KITH_CORE_LIMITS_H
+#define KITH_CORE_LIMITS_H
+
+#define KITH_KIB 1024u
+#define KITH_MIB (1024u * 1024u)
+
+enum {
+    /* Defaults and ranges of kith_session_config. */
+    KITH_PEERS_DEFAULT = 256,
+    KITH_PEERS_MAX = 65536,
+    KITH_HANDSHAKE_MS_DEFAULT =
+        10000, /* a slow phone on a bad network makes it; an attacker holds a slot no longer */
+    KITH_HANDSHAKE_MS_MIN = 100,
+    KITH_HANDSHAKE_MS_MAX = 120000,
+    KITH_IDLE_PING_MS_DEFAULT =
+        5000, /* death is noticed within 20 s, at 1 small frame per 5 s of silence */
+    KITH_IDLE_PING_MS_MIN = 100,
+    KITH_IDLE_PING_MS_MAX = 600000,
+    KITH_IDLE_PING_COUNT_DEFAULT = 3,
+    KITH_IDLE_PING_COUNT_MAX = 100,
+
+    /* Frames. */
+    KITH_FRAME_BODY_BYTES_MAX = 32 * 1024, /* the largest is ADOPT with 1024 lanes of 4 varints */
+    KITH_CHUNK_BYTES_MAX =
+        16 *
+        1024, /* data of one DATA frame: what an urgent message waits for at most; one TLS record */
+    KITH_AUTH_BYTES_MAX = 1024, /* what an unauthenticated stranger can make us hold */
+    KITH_INFO_BYTES_MAX = 4096, /* name, endpoints, invitation context */
+    KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17, /* taken from others: 64 KiB of data and its head */
+    KITH_LANES_MAX = 1024,                     /* per peer: bounds the table in ADOPT */
+
+    /* Links. */
+    KITH_LINKS_UNAUTHENTICATED_MAX =
+        64, /* per session: each holds up to 64 KiB and a handshake's CPU time */
+    KITH_LINKS_PER_KEY_MAX =
+        4, /* authenticated links to one key: current, and duplicates that wait to be closed */
+    KITH_LINK_CLOSE_MS = 1000, /* a closing link may take so long to write its last bytes */
+    KITH_CLOSE_BODY_BYTES_MAX = 8 + 123, /* reason and text */
+    KITH_CONTROL_BYTES_MAX =
+        64 *
+        1024, /* control frames waiting on one link; more is a peer that asks without reading */
+
+    /* Peers' rates. */
+    KITH_PING_PER_S_MAX = 50, /* PINGs answered per second; we send one per idle_ping_ms */
+    KITH_IDLE_FRAMES_PER_S_MAX =
+        1000, /* frames per second that move nothing (ignored ones, empty DATA, stale CREDIT) */
+
+    /* A session's tables. */
+    KITH_LISTENERS_MAX = 64,
+    KITH_DIALS_MAX = 1024,
+    KITH_KEYS_MAX = 64,
+    KITH_POSTS_MAX = 4096,
+    KITH_ADDRESSES_PER_NAME_MAX = 8, /* results of one name look-up that are tried */
+    KITH_URL_BYTES_MAX = 300,        /* a DNS name has at most 253 */
+
+    /* Dialling. */
+    KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,
+    KITH_DIAL_RETRY_MS_MIN = 100,  /* first pause; doubles */
+    KITH_DIAL_RETRY_MS_MAX = 5000, /* a server that comes back is found within that */
+
+    /* Loop. */
+    KITH_DEFERRED_ROUNDS_MAX =
+        64 /* rounds of deferred work in one turn before sockets are looked at again */
+};
+
+/* Memory of one peer, both directions. */
+#define KITH_BUDGET_BYTES_MIN      (1u * KITH_MIB)
+#define KITH_BUDGET_BYTES_DEFAULT  (32u * KITH_MIB)
+#define KITH_BUDGET_BYTES_MAX      (1024u * KITH_MIB)
+#define KITH_MESSAGE_BYTES_DEFAULT (4u * KITH_MIB)
+
+#endif

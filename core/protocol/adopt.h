@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * adopt.h: the bodies of INFO, ADOPT, ADOPTED, CREDIT and CLOSE. Pure: bytes to structs and back,
+ * every bound checked here.
+ */
+#ifndef KITH_PROTOCOL_ADOPT_H
+#define KITH_PROTOCOL_ADOPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kith/kith.h"
+#include "limits.h"
+
+/* One lane as its receiver sees it: what has come, what the application took, how far the sender
+ * may go. All offsets from the association's start; consumed <= received <= limit. */
+struct kith_credit {
+    uint64_t lane, received, consumed, limit;
+};
+
+/* ADOPT and ADOPTED. fresh only in ADOPT. */
+struct kith_adopt {
+    uint64_t generation, since;
+    uint8_t fresh;
+    uint64_t next_lane; /* the next lane id expected from the other side */
+    size_t lane_count;
+    struct kith_credit lanes[KITH_CHANNEL_COUNT]; /* this version opens no others */
+};
+
+/* Room that the encoded forms take at most. */
+enum { KITH_ADOPT_BYTES_MAX = 26 + 32 * KITH_CHANNEL_COUNT, KITH_CREDIT_BYTES_MAX = 32 };
+
+size_t kith_adopt_encode(const struct kith_adopt *adopt, int with_fresh,
+                         uint8_t out[KITH_ADOPT_BYTES_MAX]);
+int kith_adopt_decode(const uint8_t *body, size_t length, int with_fresh, struct kith_adopt *out);
+
+size_t kith_credit_encode(const struct kith_credit *credit, uint8_t out[KITH_CREDIT_BYTES_MAX]);
+int kith_credit_decode(const uint8_t *body, size_t length, struct kith_credit *out);
+
+/* INFO: the display name (with its NUL in the struct); extensions are skipped. */
+struct kith_info {
+    char name[KITH_NAME_BYTES_MAX + 1];
+};
+size_t kith_info_encode(const char *name, uint8_t out[KITH_NAME_BYTES_MAX + 1]);
+int kith_info_decode(const uint8_t *body, size_t length, struct kith_info *out);
+
+/* CLOSE: a reason and a text (NUL-terminated in the struct, made printable). */
+struct kith_close {
+    uint64_t code;
+    char text[KITH_REASON_TEXT_BYTES_MAX + 1];
+};
+size_t kith_close_encode(unsigned code, const char *text, uint8_t out[KITH_CLOSE_BODY_BYTES_MAX]);
+int kith_close_decode(const uint8_t *body, size_t length, struct kith_close *out);
+
+#endif

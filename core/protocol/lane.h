@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lane.h: one reliable ordered byte sequence between two peers, as its sender (tx) and as its
+ * receiver (rx) see it. A message is a record on it: length (varint), bytes. Pure; knows no link:
+ * that is why it can outlive one.
+ *
+ * Invariants
+ *   tx: consumed <= received <= sent <= highest <= end; sent <= limit; records before `received`
+ * are freed rx: consumed <= received <= limit; limit never goes back shares: the sum over lanes of
+ * (limit - consumed) never exceeds the receive budget (asserted at every grant)
+ */
+#ifndef KITH_PROTOCOL_LANE_H
+#define KITH_PROTOCOL_LANE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/list.h"
+#include "protocol/adopt.h"
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
+
+/* Bytes of memory that all lanes to one peer may hold. Half is split evenly among the channels and
+ * is always theirs; half is for whoever needs it, so that one full channel does not stop the
+ * others. */
+struct kith_send_share {
+    size_t own_max;            /* of each lane */
+    size_t common_max, common; /* limit and use of the rest */
+};
+
+struct kith_record;
+
+struct kith_lane_tx {
+    struct kith_env *env;
+    struct kith_send_share *share;
+    struct kith_node records;           /* queued or not yet confirmed as received, in order */
+    struct kith_node receipts;          /* tickets not yet settled, in order */
+    struct kith_record *next;           /* the record that `sent` lies in, NULL = all sent */
+    uint64_t end;                       /* offset behind the last record */
+    uint64_t sent, highest;             /* cursor; the furthest it ever was */
+    uint64_t received, consumed, limit; /* what the other side told */
+    size_t held_bytes;                  /* memory of the records */
+    size_t refused_bytes; /* not 0: the last one was refused for room, and wants to hear of it */
+};
+
+/* Shares out budget_bytes for sending. */
+void kith_send_share_init(struct kith_send_share *share, uint64_t budget_bytes);
+
+void kith_lane_tx_init(struct kith_lane_tx *lane, struct kith_env *env,
+                       struct kith_send_share *share);
+void kith_lane_tx_fini(struct kith_lane_tx *lane);
+
+/* Queues a copy of a message. AGAIN (remembered for kith_lane_tx_writable()), NOMEM. */
+kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
+                          uint64_t ticket);
+
+/* Bytes that may be sent now. */
+uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane);
+
+/* Copies up to room of them to out, moves the cursor, gives how many. */
+size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room);
+
+/* What the other side told. 0 when it claims what was never sent (the caller ends the link). Older
+ * news than known is fine. settled(user, ticket) for each message now consumed. */
+int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *credit,
+                        void (*settled)(void *user, uint64_t ticket), void *user);
+
+/* 1 when a put that was refused would fit now; forgets the refusal. */
+int kith_lane_tx_writable(struct kith_lane_tx *lane);
+
+/* Takes out the next ticket that is not settled: 1 and *ticket, *unsent (not a byte of it left), or
+ * 0. */
+int kith_lane_tx_next_ticket(struct kith_lane_tx *lane, uint64_t *ticket, int *unsent);
+
+/* ---- receiving --------------------------------------------------------------------------------
+ */
+
+/* What a peer may make us hold. window for each lane, always granted; records is for messages
+ * larger than a window, granted whole or not at all, first come first served (a message half
+ * granted could wait for ever for another half granted one). */
+struct kith_receive_share {
+    uint64_t budget, promised; /* promised: sum of limit - consumed */
+    uint64_t window;
+    uint64_t records_free;
+    struct kith_node waiting; /* lanes that want a grant */
+};
+
+struct kith_lane_rx {
+    struct kith_env *env;
+    struct kith_receive_share *share;
+    struct kith_node wait_node;
+    uint64_t received, consumed, limit;
+    uint64_t granted; /* from share->records for the message under way */
+    uint8_t head[8];  /* the length varint, when it comes in pieces */
+    size_t head_count;
+    int in_record;
+    uint64_t record_end; /* offset */
+    size_t record_bytes, body_count, body_room;
+    uint8_t *body; /* a message that came in pieces */
+    uint32_t max_message_bytes;
+    struct kith_credit announced; /* what the sender knows */
+};
+
+void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes);
+
+void kith_lane_rx_init(struct kith_lane_rx *lane, struct kith_env *env,
+                       struct kith_receive_share *share, uint32_t max_message_bytes);
+void kith_lane_rx_fini(struct kith_lane_rx *lane);
+
+enum kith_lane_verdict {
+    KITH_LANE_OK = 0,
+    KITH_LANE_VIOLATION, /* a gap, beyond the limit, or a message too large: the sender broke the
+                            rules */
+    KITH_LANE_NOMEM,
+    KITH_LANE_STOPPED /* message() gave not 0 */
+};
+
+/* Bytes that came at offset; those known already are skipped. message(user, bytes, count) for each
+ * whole message; it is consumed when that returns 0. */
+enum kith_lane_verdict
+kith_lane_rx_data(struct kith_lane_rx *lane, uint64_t offset, const uint8_t *bytes, size_t count,
+                  int (*message)(void *user, const uint8_t *bytes, size_t count), void *user);
+
+/* 1 when the sender should hear news of this lane: *credit has them, and they count as announced.
+ * `lane->announced.lane` is the lane's id. */
+int kith_lane_rx_news(struct kith_lane_rx *lane, struct kith_credit *credit);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lane_rx.c: the receiving half of a lane: cuts the byte sequence into messages and decides how far
+ * the sender may go. Pure.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/wire.h"
+#include "protocol/lane.h"
+
+void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes)
+{
+    share->budget = budget_bytes;
+    share->promised = 0;
+    share->window = budget_bytes / 2 / KITH_CHANNEL_COUNT;
+    share->records_free = budget_bytes / 2;
+    kith_list_init(&share->waiting);
+}
+
+/* The only place where a promise is made: it is never larger than can be honoured. */
+static void set_limit(struct kith_lane_rx *lane, uint64_t limit)
+{
+    if (limit > lane->limit) {
+        lane->share->promised += limit - lane->limit;
+        lane->limit = limit;
+        assert(lane->share->promised <= lane->share->budget);
+    }
+}
+
+void kith_lane_rx_init(struct kith_lane_rx *lane, struct kith_env *env,
+                       struct kith_receive_share *share, uint32_t max_message_bytes)
+{
+    memset(lane, 0, sizeof *lane);
+    lane->env = env;
+    lane->share = share;
+    lane->max_message_bytes = max_message_bytes;
+    kith_list_init(&lane->wait_node);
+    set_limit(lane, share->window);
+}
+
+void kith_lane_rx_fini(struct kith_lane_rx *lane)
+{
+    kith_list_remove(&lane->wait_node);
+    kith_free(lane->env, lane->body);
+    lane->body = NULL;
+}
+
+/* Grants what waits, in order: the first that does not fit keeps the others waiting, or a large one
+ * would starve. */
+static void grant_waiting(struct kith_receive_share *share)
+{
+    while (!kith_list_empty(&share->waiting)) {
+        struct kith_lane_rx *lane =
+            KITH_CONTAINER(share->waiting.next, struct kith_lane_rx, wait_node);
+        uint64_t need = lane->record_end - lane->limit;
+        if (need > share->records_free) {
+            return;
+        }
+        kith_list_remove(&lane->wait_node);
+        share->records_free -= need;
+        lane->granted = need;
+        set_limit(lane, lane->record_end);
+    }
+}
+
+/* A length is known: a message that a window cannot hold asks for the rest at once. */
+static enum kith_lane_verdict begin_record(struct kith_lane_rx *lane, uint64_t length)
+{
+    if (length > lane->max_message_bytes) {
+        return KITH_LANE_VIOLATION;
+    }
+    lane->in_record = 1;
+    lane->record_bytes = (size_t)length;
+    lane->record_end = lane->received + length;
+    if (lane->record_end > lane->limit) {
+        kith_list_append(&lane->share->waiting, &lane->wait_node);
+        grant_waiting(lane->share);
+    }
+    return KITH_LANE_OK;
+}
+
+static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uint8_t *bytes,
+                                            int (*message)(void *, const uint8_t *, size_t),
+                                            void *user)
+{
+    int stop = message(user, bytes, lane->record_bytes);
+    kith_free(lane->env, lane->body);
+    lane->body = NULL;
+    lane->body_count = lane->body_room = 0;
+    lane->in_record = 0;
+    lane->share->promised -= lane->record_end - lane->consumed;
+    lane->consumed = lane->record_end;
+    lane->share->records_free += lane->granted;
+    lane->granted = 0;
+    set_limit(lane, lane->consumed + lane->share->window);
+    grant_waiting(lane->share);
+    return stop ? KITH_LANE_STOPPED : KITH_LANE_OK;
+}
+
+/* Memory grows with what has come, never ahead of it: a length alone costs nothing. */
+static int reserve(struct kith_lane_rx *lane, size_t count)
+{
+    size_t need = lane->body_count + count, room = lane->body_room;
+    uint8_t *body;
+    if (need <= room) {
+        return 1;
+    }
+    room = room == 0 ? 4096 : room;
+    while (room < need) {
+        room *= 2;
+    }
+    room = room > lane->record_bytes ? lane->record_bytes : room;
+    body = kith_resize(lane->env, lane->body, room);
+    if (body == NULL) {
+        return 0;
+    }
+    lane->body = body;
+    lane->body_room = room;
+    return 1;
+}
+
+/* Takes one byte of a record's length; most lengths are 1 or 2. */
+static enum kith_lane_verdict take_head(struct kith_lane_rx *lane, uint8_t byte)
+{
+    struct kith_reader from;
+    uint64_t length;
+    lane->head[lane->head_count++] = byte;
+    lane->received++;
+    from = kith_reader_of(lane->head, lane->head_count);
+    length = kith_read_varint(&from);
+    if (from.broken) {
+        return KITH_LANE_OK;
+    }
+    lane->head_count = 0;
+    return begin_record(lane, length);
+}
+
+static enum kith_lane_verdict take(struct kith_lane_rx *lane, const uint8_t *bytes, size_t count,
+                                   int (*message)(void *, const uint8_t *, size_t), void *user)
+{
+    enum kith_lane_verdict verdict = KITH_LANE_OK;
+    while (verdict == KITH_LANE_OK && (count > 0 || (lane->in_record && lane->record_bytes == 0))) {
+        size_t part;
+        if (!lane->in_record) {
+            verdict = take_head(lane, *bytes);
+            bytes++;
+            count--;
+            continue;
+        }
+        part = lane->record_bytes - lane->body_count;
+        part = part < count ? part : count;
+        if (lane->body_count == 0 && part == lane->record_bytes) {
+            /* All of it is here: no copy. */
+            lane->received += part;
+            verdict = finish_record(lane, bytes, message, user);
+        } else {
+            if (!reserve(lane, part)) {
+                return KITH_LANE_NOMEM;
+            }
+            memcpy(lane->body + lane->body_count, bytes, part);
+            lane->body_count += part;
+            lane->received += part;
+            if (lane->body_count == lane->record_bytes) {
+                verdict = finish_record(lane, lane->body, message, user);
+            }
+        }
+        bytes += part;
+        count -= part;
+    }
+    return verdict;
+}
+
+enum kith_lane_verdict
+kith_lane_rx_data(struct kith_lane_rx *lane, uint64_t offset, const uint8_t *bytes, size_t count,
+                  int (*message)(void *user, const uint8_t *bytes, size_t count), void *user)
+{
+    uint64_t known;
+    if (offset > lane->received || offset > lane->limit || count > lane->limit - offset) {
+        return KITH_LANE_VIOLATION;
+    }
+    known = lane->received - offset;
+    if (known >= count) {
+        return KITH_LANE_OK;
+    }
+    return take(lane, bytes + known, count - (size_t)known, message, user);
+}
+
+int kith_lane_rx_news(struct kith_lane_rx *lane, struct kith_credit *credit)
+{
+    uint64_t quiet = lane->share->window / 4;
+    /* "received" alone only frees the sender's memory: that can wait for a quarter of a window. */
+    if (lane->consumed == lane->announced.consumed && lane->limit == lane->announced.limit &&
+        lane->received - lane->announced.received < quiet) {
+        return 0;
+    }
+    lane->announced.received = lane->received;
+    lane->announced.consumed = lane->consumed;
+    lane->announced.limit = lane->limit;
+    *credit = lane->announced;
+    return 1;
+}

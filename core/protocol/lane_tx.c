@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lane_tx.c: the sending half of a lane: records kept until the other side has them, receipts until
+ * its application has. Pure.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/wire.h"
+#include "protocol/lane.h"
+
+struct kith_record {
+    struct kith_node node;
+    uint64_t start; /* offset of bytes[0] */
+    size_t count;
+    uint8_t bytes[];
+};
+
+struct receipt {
+    struct kith_node node;
+    uint64_t start, end, ticket;
+};
+
+void kith_send_share_init(struct kith_send_share *share, uint64_t budget_bytes)
+{
+    share->own_max = (size_t)(budget_bytes / 2 / KITH_CHANNEL_COUNT);
+    share->common_max = (size_t)(budget_bytes / 2);
+    share->common = 0;
+}
+
+void kith_lane_tx_init(struct kith_lane_tx *lane, struct kith_env *env,
+                       struct kith_send_share *share)
+{
+    memset(lane, 0, sizeof *lane);
+    lane->env = env;
+    lane->share = share;
+    kith_list_init(&lane->records);
+    kith_list_init(&lane->receipts);
+}
+
+static size_t beyond_own(const struct kith_lane_tx *lane, size_t held_bytes)
+{
+    return held_bytes > lane->share->own_max ? held_bytes - lane->share->own_max : 0;
+}
+
+static void hold(struct kith_lane_tx *lane, size_t held_bytes)
+{
+    lane->share->common -= beyond_own(lane, lane->held_bytes);
+    lane->held_bytes = held_bytes;
+    lane->share->common += beyond_own(lane, held_bytes);
+}
+
+/* A message alone in its lane always fits, or it could never be sent. */
+static int has_room(const struct kith_lane_tx *lane, size_t bytes)
+{
+    size_t common = lane->share->common - beyond_own(lane, lane->held_bytes);
+    return common + beyond_own(lane, lane->held_bytes + bytes) <= lane->share->common_max;
+}
+
+static void free_record(struct kith_lane_tx *lane, struct kith_record *record)
+{
+    kith_list_remove(&record->node);
+    hold(lane, lane->held_bytes - sizeof *record - record->count);
+    kith_free(lane->env, record);
+}
+
+void kith_lane_tx_fini(struct kith_lane_tx *lane)
+{
+    uint64_t ticket;
+    int unsent;
+    while (!kith_list_empty(&lane->records)) {
+        free_record(lane, KITH_CONTAINER(lane->records.next, struct kith_record, node));
+    }
+    while (kith_lane_tx_next_ticket(lane, &ticket, &unsent)) {
+    }
+    lane->next = NULL;
+}
+
+static kith_err add_receipt(struct kith_lane_tx *lane, uint64_t end, uint64_t ticket)
+{
+    struct receipt *receipt = kith_alloc(lane->env, sizeof *receipt);
+    if (receipt == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    receipt->start = lane->end;
+    receipt->end = end;
+    receipt->ticket = ticket;
+    kith_list_append(&lane->receipts, &receipt->node);
+    return KITH_OK;
+}
+
+kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
+                          uint64_t ticket)
+{
+    size_t total = kith_varint_bytes(count) + count;
+    struct kith_record *record;
+    struct kith_writer to;
+    if (!has_room(lane, sizeof *record + total)) {
+        lane->refused_bytes = sizeof *record + total;
+        return KITH_ERR_AGAIN;
+    }
+    record = kith_resize(lane->env, NULL, sizeof *record + total);
+    if (record == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    if (ticket != 0 && add_receipt(lane, lane->end + total, ticket) != KITH_OK) {
+        kith_free(lane->env, record);
+        return KITH_ERR_NOMEM;
+    }
+    record->start = lane->end;
+    record->count = total;
+    to = kith_writer_of(record->bytes, total);
+    kith_write_varint(&to, count);
+    kith_write_bytes(&to, bytes, count);
+    kith_list_append(&lane->records, &record->node);
+    hold(lane, lane->held_bytes + sizeof *record + total);
+    lane->end += total;
+    if (lane->next == NULL) {
+        lane->next = record;
+    }
+    return KITH_OK;
+}
+
+uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane)
+{
+    uint64_t until = lane->end < lane->limit ? lane->end : lane->limit;
+    return until > lane->sent ? until - lane->sent : 0;
+}
+
+size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room)
+{
+    uint64_t ready = kith_lane_tx_ready(lane);
+    size_t want = room < ready ? room : (size_t)ready, done = 0;
+    while (done < want) {
+        struct kith_record *record = lane->next;
+        size_t skip = (size_t)(lane->sent - record->start);
+        size_t part = record->count - skip < want - done ? record->count - skip : want - done;
+        memcpy(out + done, record->bytes + skip, part);
+        done += part;
+        lane->sent += part;
+        if (lane->sent == record->start + record->count) {
+            lane->next = record->node.next == &lane->records
+                             ? NULL
+                             : KITH_CONTAINER(record->node.next, struct kith_record, node);
+        }
+    }
+    if (lane->sent > lane->highest) {
+        lane->highest = lane->sent;
+    }
+    return done;
+}
+
+static void release_received(struct kith_lane_tx *lane)
+{
+    while (!kith_list_empty(&lane->records)) {
+        struct kith_record *record = KITH_CONTAINER(lane->records.next, struct kith_record, node);
+        if (record->start + record->count > lane->received || record == lane->next) {
+            break;
+        }
+        free_record(lane, record);
+    }
+}
+
+int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *credit,
+                        void (*settled)(void *user, uint64_t ticket), void *user)
+{
+    if (credit->received > lane->highest) {
+        return 0;
+    }
+    lane->received = credit->received > lane->received ? credit->received : lane->received;
+    lane->consumed = credit->consumed > lane->consumed ? credit->consumed : lane->consumed;
+    lane->limit = credit->limit > lane->limit ? credit->limit : lane->limit;
+    release_received(lane);
+    while (!kith_list_empty(&lane->receipts)) {
+        struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
+        uint64_t ticket = receipt->ticket;
+        if (receipt->end > lane->consumed) {
+            break;
+        }
+        kith_list_remove(&receipt->node);
+        kith_free(lane->env, receipt);
+        settled(user, ticket);
+    }
+    return 1;
+}
+
+int kith_lane_tx_writable(struct kith_lane_tx *lane)
+{
+    if (lane->refused_bytes == 0 || !has_room(lane, lane->refused_bytes)) {
+        return 0;
+    }
+    lane->refused_bytes = 0;
+    return 1;
+}
+
+int kith_lane_tx_next_ticket(struct kith_lane_tx *lane, uint64_t *ticket, int *unsent)
+{
+    struct receipt *receipt;
+    if (kith_list_empty(&lane->receipts)) {
+        return 0;
+    }
+    receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
+    *ticket = receipt->ticket;
+    *unsent = receipt->start >= lane->highest;
+    kith_list_remove(&receipt->node);
+    kith_free(lane->env, receipt);
+    return 1;
+}

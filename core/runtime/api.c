@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * api.c: the public entry points of sessions, listeners, dials and peers: right thread, arguments
+ * present and in range, then the session layer. Decides nothing itself.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "runtime/runtime.h"
+#include "session/session.h"
+#include "transport.h"
+
+/* ---- structs with a size ----------------------------------------------------------------------
+ */
+
+kith_err kith_take_sized(const char *name, void *out, size_t known, const void *given)
+{
+    size_t size;
+    memcpy(&size, given, sizeof size);
+    if (size < sizeof size || size > 65536) {
+        return kith_fail(KITH_ERR_INVALID, "%s.size: is %zu; set it to sizeof(%s)", name, size,
+                         name);
+    }
+    for (size_t i = known; i < size; i++) {
+        if (((const unsigned char *)given)[i] != 0) {
+            return kith_fail(KITH_ERR_UNSUPPORTED,
+                             "%s: byte %zu is set, which this library (%s) does not know", name, i,
+                             kith_version());
+        }
+    }
+    memset(out, 0, known);
+    memcpy(out, given, size < known ? size : known);
+    memcpy(out, &known, sizeof known);
+    return KITH_OK;
+}
+
+kith_err kith_give_sized(const char *name, const void *filled, size_t known, void *out)
+{
+    size_t size;
+    memcpy(&size, out, sizeof size);
+    if (size < sizeof size) {
+        return kith_fail(KITH_ERR_INVALID, "%s.size: is %zu; set it to sizeof(%s)", name, size,
+                         name);
+    }
+    memcpy(out, filled, size < known ? size : known);
+    memcpy(out, &size, sizeof size);
+    return KITH_OK;
+}
+
+/* ---- checks -----------------------------------------------------------------------------------
+ */
+
+static kith_err missing(const char *name)
+{
+    return kith_fail(KITH_ERR_INVALID, "%s: is NULL", name);
+}
+
+/* Every call on a session begins here. */
+static kith_err enter(const kith_session *session)
+{
+    kith_detail_clear();
+    if (session == NULL) {
+        return missing("session");
+    }
+    return kith_loop_is_mine(session->owner) ? KITH_OK : KITH_ERR_THREAD;
+}
+
+static kith_err enter_open(const kith_session *session)
+{
+    kith_err err = enter(session);
+    if (err == KITH_OK && session->state != KITH_SESSION_OPEN) {
+        err = kith_fail(KITH_ERR_CLOSED, "the session is closing");
+    }
+    return err;
+}
+
+/* Every call on a peer begins here; NOT_CONNECTED once it departed or is about to. */
+static kith_err enter_peer(const kith_peer *peer)
+{
+    kith_err err;
+    kith_detail_clear();
+    if (peer == NULL) {
+        return missing("peer");
+    }
+    if (peer->session != NULL) {
+        err = enter(peer->session);
+        if (err != KITH_OK) {
+            return err;
+        }
+    }
+    if (peer->state != KITH_PEER_CONNECTED || peer->leave.waiting) {
+        return kith_fail(KITH_ERR_NOT_CONNECTED, "%s has departed", peer->name);
+    }
+    return KITH_OK;
+}
+
+/* ---- sessions ---------------------------------------------------------------------------------
+ */
+
+static void session_ended(struct kith_session *session)
+{
+    if (session->callbacks.on_closed != NULL) {
+        session->callbacks.on_closed(session, session->user);
+    }
+    kith_list_remove(&session->owner_node);
+    kith_session_destroy(session);
+}
+
+kith_err kith_session_open(kith_loop *loop, const kith_session_config *config,
+                           const kith_callbacks *callbacks, void *user, kith_session **out)
+{
+    kith_session_config known_config;
+    kith_callbacks known_callbacks;
+    kith_err err;
+    kith_detail_clear();
+    if (loop == NULL || config == NULL || callbacks == NULL || out == NULL) {
+        return missing(loop == NULL        ? "loop"
+                       : config == NULL    ? "config"
+                       : callbacks == NULL ? "callbacks"
+                                           : "out");
+    }
+    if (!kith_loop_is_mine(loop)) {
+        return KITH_ERR_THREAD;
+    }
+    err = kith_take_sized("kith_session_config", &known_config, sizeof known_config, config);
+    if (err == KITH_OK) {
+        err =
+            kith_take_sized("kith_callbacks", &known_callbacks, sizeof known_callbacks, callbacks);
+    }
+    if (err == KITH_OK) {
+        err = kith_session_create(kith_loop_env(loop), kith_drivers, &known_config,
+                                  &known_callbacks, user, out);
+    }
+    if (err == KITH_OK) {
+        (*out)->owner = loop;
+        (*out)->ended = session_ended;
+        kith_loop_session_opened(loop, *out);
+    }
+    return err;
+}
+
+kith_err kith_session_close(kith_session *session, uint32_t flush_ms)
+{
+    kith_err err = enter(session);
+    if (err == KITH_OK) {
+        kith_session_leave(session, flush_ms);
+    }
+    return err;
+}
+
+kith_id kith_session_id(const kith_session *session)
+{
+    return session->id;
+}
+
+void *kith_session_user(const kith_session *session)
+{
+    return session->user;
+}
+
+kith_loop *kith_session_loop(const kith_session *session)
+{
+    return session->owner;
+}
+
+kith_err kith_session_get_stats(const kith_session *session, kith_session_stats *stats)
+{
+    kith_err err = enter(session);
+    if (err == KITH_OK && stats == NULL) {
+        err = missing("stats");
+    }
+    return err != KITH_OK ? err
+                          : kith_give_sized("kith_session_stats", &session->stats,
+                                            sizeof session->stats, stats);
+}
+
+kith_err kith_session_add_key(kith_session *session, const kith_key *key, unsigned flags)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && key == NULL) {
+        err = missing("key");
+    }
+    if (err == KITH_OK && (flags & ~(unsigned)KITH_KEY_DIAL) != 0) {
+        err = kith_fail(KITH_ERR_INVALID, "flags: 0x%x has unknown bits", flags);
+    }
+    return err != KITH_OK ? err : kith_session_put_key(session, key, flags);
+}
+
+kith_err kith_session_remove_key(kith_session *session, const char *identity)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && identity == NULL) {
+        err = missing("identity");
+    }
+    return err != KITH_OK ? err : kith_session_drop_key(session, identity);
+}
+
+/* ---- listeners and dials ----------------------------------------------------------------------
+ */
+
+kith_err kith_listen(kith_session *session, const char *url, void *tag, kith_listener **out)
+{
+    kith_listener *listener = NULL;
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && url == NULL) {
+        err = missing("url");
+    }
+    if (err == KITH_OK) {
+        err = kith_listener_open(session, url, tag, &listener);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = listener;
+    }
+    return err;
+}
+
+kith_err kith_listener_close(kith_listener *listener)
+{
+    kith_err err;
+    kith_detail_clear();
+    if (listener == NULL) {
+        return missing("listener");
+    }
+    err = enter(listener->session);
+    if (err == KITH_OK) {
+        kith_listener_end(listener);
+    }
+    return err;
+}
+
+kith_err kith_dial_open(kith_session *session, const char *url, const kith_dial_options *options,
+                        kith_dial **out)
+{
+    kith_dial_options known = KITH_DIAL_OPTIONS_INIT;
+    kith_dial *dial = NULL;
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && url == NULL) {
+        err = missing("url");
+    }
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_dial_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = kith_dial_begin(session, url, &known, &dial);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = dial;
+    }
+    return err;
+}
+
+kith_err kith_dial_cancel(kith_dial *dial)
+{
+    kith_err err;
+    kith_detail_clear();
+    if (dial == NULL) {
+        return missing("dial");
+    }
+    err = enter(dial->session);
+    if (err == KITH_OK) {
+        kith_dial_end(dial);
+    }
+    return err;
+}
+
+/* ---- peers ------------------------------------------------------------------------------------
+ */
+
+kith_peer *kith_peer_next(const kith_session *session, const kith_peer *prev)
+{
+    const struct kith_node *at;
+    if (session == NULL) {
+        return NULL;
+    }
+    at = prev == NULL ? session->peers.next : prev->node.next;
+    for (; at != &session->peers; at = at->next) {
+        kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
+        if (peer->state == KITH_PEER_CONNECTED) {
+            return peer;
+        }
+        if (at == at->next) {
+            break; /* prev has departed: there is nothing to walk on */
+        }
+    }
+    return NULL;
+}
+
+kith_peer *kith_peer_find(const kith_session *session, const kith_id *id)
+{
+    kith_peer *peer = kith_peer_next(session, NULL);
+    while (peer != NULL && !kith_id_equal(&peer->id, id)) {
+        peer = kith_peer_next(session, peer);
+    }
+    return peer;
+}
+
+kith_id kith_peer_id(const kith_peer *peer)
+{
+    return peer->id;
+}
+
+const char *kith_peer_name(const kith_peer *peer)
+{
+    return peer->name;
+}
+
+kith_peer_state kith_peer_get_state(const kith_peer *peer)
+{
+    return peer->state;
+}
+
+kith_session *kith_peer_session(const kith_peer *peer)
+{
+    return peer->session;
+}
+
+void kith_peer_set_user(kith_peer *peer, void *user)
+{
+    peer->user = user;
+}
+
+void *kith_peer_user(const kith_peer *peer)
+{
+    return peer->user;
+}
+
+kith_peer *kith_peer_retain(kith_peer *peer)
+{
+    peer->references++;
+    return peer;
+}
+
+void kith_peer_release(kith_peer *peer)
+{
+    kith_peer_unref(peer);
+}
+
+static uint64_t queued_bytes(const kith_peer *peer)
+{
+    uint64_t queued = 0;
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        queued += peer->tx[i].end - peer->tx[i].received;
+    }
+    return queued;
+}
+
+kith_err kith_peer_get_info(const kith_peer *peer, kith_peer_info *info)
+{
+    kith_peer_info filled;
+    kith_err err = enter_peer(peer);
+    memset(&filled, 0, sizeof filled);
+    if (err == KITH_OK && info == NULL) {
+        err = missing("info");
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
+    filled.level = peer->conn->level;
+    filled.transport = peer->conn->link_info.transport;
+    filled.cipher = peer->conn->link_info.cipher;
+    filled.psk_identity = peer->conn->link_info.psk_identity;
+    filled.remote_address = peer->conn->remote_address;
+    filled.tls_version = peer->conn->link_info.tls_version;
+    filled.dialled = (uint8_t)peer->conn->dialled;
+    filled.rtt_us = peer->conn->rtt_us;
+    filled.max_message_bytes = peer->max_message_bytes;
+    filled.queued_bytes = queued_bytes(peer);
+    return kith_give_sized("kith_peer_info", &filled, sizeof filled, info);
+}
+
+kith_err kith_peer_disconnect(kith_peer *peer, const char *text)
+{
+    kith_err err = enter_peer(peer);
+    if (err != KITH_OK) {
+        return err;
+    }
+    text = text == NULL ? "" : text;
+    if (!kith_text_ok(text, strlen(text), 0, KITH_REASON_TEXT_BYTES_MAX)) {
+        return kith_fail(KITH_ERR_INVALID,
+                         "text: must be at most %d bytes of UTF-8 without control characters",
+                         KITH_REASON_TEXT_BYTES_MAX);
+    }
+    kith_peer_kick(peer, text);
+    return KITH_OK;
+}
+
+kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t data_bytes,
+                   const kith_send_options *options)
+{
+    kith_send_options known = KITH_SEND_OPTIONS_INIT;
+    kith_err err = enter_peer(peer);
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_send_options", &known, sizeof known, options);
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
+    if (data == NULL && data_bytes > 0) {
+        return missing("data");
+    }
+    if (channel >= KITH_CHANNEL_COUNT) {
+        return kith_fail(KITH_ERR_INVALID, "channel: is %u, must be 0 to %d", channel,
+                         KITH_CHANNEL_COUNT - 1);
+    }
+    if (peer->session->state != KITH_SESSION_OPEN) {
+        return kith_fail(KITH_ERR_CLOSED, "the session is closing");
+    }
+    if (data_bytes > peer->max_message_bytes) {
+        return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, and %s takes at most %u",
+                         data_bytes, peer->name, (unsigned)peer->max_message_bytes);
+    }
+    return kith_peer_put(peer, channel, data, data_bytes, known.ticket);
+}

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.c: time, sockets, names and threads, from libuv. The only file of the core that includes it.
+ * Knows sessions only to count them and to cut them off when the loop is freed.
+ *
+ * One turn: timers that are due; deferred work until none is left; wait; sockets; deferred work
+ * again.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "limits.h"
+#include "runtime/runtime.h"
+#include "session/session.h"
+#include "transport.h"
+
+enum { CUT_MS_MAX = 3 * KITH_LINK_CLOSE_MS }; /* what freeing a loop waits for links at most */
+
+struct post {
+    struct kith_node node;
+    void (*fn)(void *user);
+    void *user;
+};
+
+struct watch_handle {
+    uv_poll_t poll;
+    struct kith_watch *watch; /* NULL once unwatched */
+    kith_loop *loop;
+};
+
+struct lookup_request {
+    uv_getaddrinfo_t request;
+    struct kith_lookup *lookup; /* NULL once cancelled */
+    kith_loop *loop;
+};
+
+struct kith_loop {
+    struct kith_env env;
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t timer;
+    uv_async_t wake;
+    uv_mutex_t mutex; /* guards posts and post_count */
+    struct kith_node posts;
+    size_t post_count;
+    atomic_int stopping;
+    atomic_uintptr_t thread;
+    uv_thread_t own_thread;
+    int has_own_thread;
+    atomic_int own_thread_ended;
+    int turning;               /* inside uv_run() */
+    int dirty;                 /* a watch changed: libuv tells the kernel at its next turn */
+    uint64_t step_until_us;    /* a step waits no longer */
+    struct kith_node sessions; /* open ones */
+};
+
+/* ---- time and turns ---------------------------------------------------------------------------
+ */
+
+static void update_now(kith_loop *loop)
+{
+    uint64_t now_us = uv_hrtime() / 1000;
+    if (now_us > loop->env.now_us) {
+        loop->env.now_us = now_us;
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    kith_loop *loop = timer->data;
+    update_now(loop);
+    kith_timers_run(&loop->env);
+}
+
+static uint64_t wait_ms_until(const kith_loop *loop, uint64_t at_us)
+{
+    return at_us <= loop->env.now_us ? 0 : (at_us - loop->env.now_us + 999) / 1000;
+}
+
+/* Before libuv waits: nothing deferred is left, and the timer is set for what comes next. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    kith_loop *loop = prepare->data;
+    int more;
+    uint64_t next_us;
+    update_now(loop);
+    more = kith_deferred_run(&loop->env);
+    next_us = kith_timers_next_us(&loop->env.timers);
+    next_us = next_us < loop->step_until_us ? next_us : loop->step_until_us;
+    if (more || atomic_load(&loop->stopping)) {
+        next_us = 0;
+    }
+    if (next_us == KITH_TIME_NEVER) {
+        uv_timer_stop(&loop->timer);
+    } else {
+        uv_update_time(&loop->uv);
+        uv_timer_start(&loop->timer, on_timer, wait_ms_until(loop, next_us), 0);
+    }
+}
+
+static void on_check(uv_check_t *check)
+{
+    kith_loop *loop = check->data;
+    update_now(loop);
+    (void)kith_deferred_run(&loop->env);
+}
+
+/* ---- posts ------------------------------------------------------------------------------------
+ */
+
+static void on_wake(uv_async_t *wake)
+{
+    kith_loop *loop = wake->data;
+    struct kith_node batch;
+    update_now(loop);
+    uv_mutex_lock(&loop->mutex);
+    kith_list_move(&loop->posts, &batch);
+    loop->post_count = 0;
+    uv_mutex_unlock(&loop->mutex);
+    while (!kith_list_empty(&batch)) {
+        struct post *post = KITH_CONTAINER(batch.next, struct post, node);
+        kith_list_remove(&post->node);
+        post->fn(post->user);
+        kith_free(&loop->env, post);
+    }
+}
+
+kith_err kith_post(kith_loop *loop, void (*fn)(void *user), void *user)
+{
+    struct post *post;
+    kith_detail_clear();
+    if (loop == NULL || fn == NULL) {
+        return kith_fail(KITH_ERR_INVALID, "%s: is NULL", loop == NULL ? "loop" : "fn");
+    }
+    post = kith_alloc(&loop->env, sizeof *post);
+    if (post == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    post->fn = fn;
+    post->user = user;
+    uv_mutex_lock(&loop->mutex);
+    if (loop->post_count >= KITH_POSTS_MAX) {
+        uv_mutex_unlock(&loop->mutex);
+        kith_free(&loop->env, post);
+        return kith_fail(KITH_ERR_AGAIN, "%d posts are waiting already", KITH_POSTS_MAX);
+    }
+    loop->post_count++;
+    kith_list_append(&loop->posts, &post->node);
+    uv_mutex_unlock(&loop->mutex);
+    uv_async_send(&loop->wake);
+    return KITH_OK;
+}
+
+/* ---- sockets ----------------------------------------------------------------------------------
+ */
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct watch_handle *handle = poll->data;
+    unsigned ready = 0;
+    if (handle->watch == NULL) {
+        return;
+    }
+    update_now(handle->loop);
+    if (status < 0) {
+        ready = KITH_READABLE | KITH_WRITABLE; /* the driver finds the error when it reads */
+    } else {
+        ready |= (events & UV_READABLE) != 0 ? KITH_READABLE : 0;
+        ready |= (events & UV_WRITABLE) != 0 ? KITH_WRITABLE : 0;
+    }
+    handle->watch->on_ready(handle->watch, ready);
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    struct watch_handle *watch = handle->data;
+    kith_free(&watch->loop->env, watch);
+}
+
+static kith_err io_watch(struct kith_env *env, struct kith_watch *watch, int fd, unsigned events)
+{
+    kith_loop *loop = KITH_CONTAINER(env, kith_loop, env);
+    struct watch_handle *handle = watch->impl;
+    int wanted = ((events & KITH_READABLE) != 0 ? UV_READABLE : 0) |
+                 ((events & KITH_WRITABLE) != 0 ? UV_WRITABLE : 0);
+    loop->dirty = 1;
+    if (handle == NULL) {
+        handle = kith_alloc(env, sizeof *handle);
+        if (handle == NULL) {
+            return KITH_ERR_NOMEM;
+        }
+        handle->loop = loop;
+        handle->watch = watch;
+        if (uv_poll_init(&loop->uv, &handle->poll, fd) != 0) {
+            kith_free(env, handle);
+            return kith_fail(KITH_ERR_IO, "a socket cannot be watched");
+        }
+        handle->poll.data = handle;
+        watch->impl = handle;
+    }
+    return uv_poll_start(&handle->poll, wanted, on_poll) == 0 ? KITH_OK : KITH_ERR_IO;
+}
+
+static void io_unwatch(struct kith_env *env, struct kith_watch *watch)
+{
+    struct watch_handle *handle = watch->impl;
+    (void)env;
+    if (handle != NULL) {
+        watch->impl = NULL;
+        handle->watch = NULL;
+        handle->loop->dirty = 1;
+        uv_close((uv_handle_t *)&handle->poll, free_handle);
+    }
+}
+
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+static size_t collect(const struct addrinfo *list, char ips[][KITH_IP_TEXT_BYTES])
+{
+    size_t count = 0;
+    for (; list != NULL && count < KITH_ADDRESSES_PER_NAME_MAX; list = list->ai_next) {
+        if (getnameinfo(list->ai_addr, list->ai_addrlen, ips[count], KITH_IP_TEXT_BYTES, NULL, 0,
+                        NI_NUMERICHOST) == 0) {
+            count++;
+        }
+    }
+    return count;
+}
+
+static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+{
+    struct lookup_request *mine = request->data;
+    struct kith_lookup *lookup = mine->lookup;
+    char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
+    size_t count = status == 0 ? collect(list, ips) : 0;
+    uv_freeaddrinfo(list);
+    update_now(mine->loop);
+    kith_free(&mine->loop->env, mine);
+    if (lookup != NULL) {
+        lookup->impl = NULL;
+        lookup->done(lookup, (const char(*)[KITH_IP_TEXT_BYTES])ips, count);
+    }
+}
+
+static kith_err io_lookup(struct kith_env *env, struct kith_lookup *lookup, const char *host)
+{
+    kith_loop *loop = KITH_CONTAINER(env, kith_loop, env);
+    struct addrinfo hints = {0};
+    struct lookup_request *mine = kith_alloc(env, sizeof *mine);
+    if (mine == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    hints.ai_socktype = SOCK_STREAM;
+    mine->loop = loop;
+    mine->lookup = lookup;
+    mine->request.data = mine;
+    if (uv_getaddrinfo(&loop->uv, &mine->request, on_looked_up, host, NULL, &hints) != 0) {
+        kith_free(env, mine);
+        return KITH_ERR_IO;
+    }
+    lookup->impl = mine;
+    return KITH_OK;
+}
+
+static void io_lookup_cancel(struct kith_env *env, struct kith_lookup *lookup)
+{
+    struct lookup_request *mine = lookup->impl;
+    (void)env;
+    if (mine != NULL) {
+        lookup->impl = NULL;
+        mine->lookup = NULL;
+        (void)uv_cancel((uv_req_t *)&mine->request);
+    }
+}
+
+static const struct kith_io loop_io = {io_watch, io_unwatch, io_lookup, io_lookup_cancel};
+
+/* ---- making and freeing -----------------------------------------------------------------------
+ */
+
+static void log_to_stderr(void *user, kith_log_level level, const char *text)
+{
+    static const char *const names[] = {"", "", "error", "warning", "info", "debug"};
+    (void)user;
+    fprintf(stderr, "kith: %s: %s\n", names[level], text);
+}
+
+static void take_config(struct kith_env *env, const kith_loop_config *config)
+{
+    env->log = config->log != NULL ? config->log : log_to_stderr;
+    env->log_user = config->log_user;
+    env->log_level = config->log_level == KITH_LOG_DEFAULT ? KITH_LOG_WARN : config->log_level;
+    if (config->realloc != NULL) {
+        env->realloc = config->realloc;
+        env->realloc_user = config->realloc_user;
+    }
+    env->crypto = kith_default_crypto;
+    env->io = &loop_io;
+}
+
+static void start_handles(kith_loop *loop)
+{
+    /* None of these can fail on a fresh loop but the async, which was made before. */
+    (void)uv_prepare_init(&loop->uv, &loop->prepare);
+    (void)uv_check_init(&loop->uv, &loop->check);
+    (void)uv_timer_init(&loop->uv, &loop->timer);
+    loop->prepare.data = loop->check.data = loop->timer.data = loop->wake.data = loop;
+    (void)uv_prepare_start(&loop->prepare, on_prepare);
+    (void)uv_check_start(&loop->check, on_check);
+}
+
+static uintptr_t this_thread(void)
+{
+    return (uintptr_t)uv_thread_self();
+}
+
+static int open_uv(kith_loop *loop)
+{
+    if (uv_loop_init(&loop->uv) != 0) {
+        return 0;
+    }
+    if (uv_async_init(&loop->uv, &loop->wake, on_wake) != 0) {
+        (void)uv_loop_close(&loop->uv);
+        return 0;
+    }
+    if (uv_mutex_init(&loop->mutex) != 0) {
+        uv_close((uv_handle_t *)&loop->wake, NULL);
+        (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&loop->uv);
+        return 0;
+    }
+    return 1;
+}
+
+kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out)
+{
+    kith_loop_config known = KITH_LOOP_CONFIG_INIT;
+    struct kith_env env;
+    kith_loop *loop;
+    kith_err err;
+    kith_detail_clear();
+    if (out == NULL) {
+        return kith_fail(KITH_ERR_INVALID, "out: is NULL");
+    }
+    err = config == NULL ? KITH_OK
+                         : kith_take_sized("kith_loop_config", &known, sizeof known, config);
+    if (err != KITH_OK) {
+        return err;
+    }
+    if ((unsigned)known.log_level > KITH_LOG_DEBUG) {
+        return kith_fail(KITH_ERR_INVALID, "log_level: %d is no kith_log_level",
+                         (int)known.log_level);
+    }
+    kith_env_init(&env);
+    take_config(&env, &known);
+    loop = kith_alloc(&env, sizeof *loop);
+    if (loop == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    loop->env = env;
+    kith_list_init(&loop->env.deferred);
+    kith_list_init(&loop->posts);
+    kith_list_init(&loop->sessions);
+    loop->step_until_us = KITH_TIME_NEVER;
+    atomic_store(&loop->thread, this_thread());
+    if (!open_uv(loop)) {
+        kith_free(&env, loop);
+        return kith_fail(KITH_ERR_IO, "no event loop: out of file descriptors? (ulimit -n)");
+    }
+    start_handles(loop);
+    update_now(loop);
+    *out = loop;
+    return KITH_OK;
+}
+
+static void turn(kith_loop *loop, uv_run_mode mode)
+{
+    loop->turning = 1;
+    loop->dirty = 0;
+    (void)uv_run(&loop->uv, mode);
+    loop->turning = 0;
+}
+
+/* Lets every session leave without waiting for deliveries, and waits for their links. */
+static void cut_sessions(kith_loop *loop)
+{
+    uint64_t until_us;
+    update_now(loop);
+    until_us = loop->env.now_us + (uint64_t)CUT_MS_MAX * 1000;
+    for (struct kith_node *at = loop->sessions.next; at != &loop->sessions; at = at->next) {
+        kith_session_leave(KITH_CONTAINER(at, struct kith_session, owner_node), 0);
+    }
+    loop->step_until_us = until_us;
+    while (!kith_list_empty(&loop->sessions) && loop->env.now_us < until_us) {
+        turn(loop, UV_RUN_ONCE);
+    }
+    if (!kith_list_empty(&loop->sessions)) {
+        kith_log(&loop->env, KITH_LOG_ERROR, "a session did not close: its memory is lost");
+    }
+}
+
+static void close_any(uv_handle_t *handle, void *user)
+{
+    (void)user;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, handle->type == UV_POLL ? free_handle : NULL);
+    }
+}
+
+static void close_handles(kith_loop *loop)
+{
+    uv_walk(&loop->uv, close_any, NULL);
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&loop->uv);
+    uv_mutex_destroy(&loop->mutex);
+}
+
+void kith_loop_free(kith_loop **handle)
+{
+    kith_loop *loop = handle != NULL ? *handle : NULL;
+    struct kith_env env;
+    if (loop == NULL) {
+        return;
+    }
+    if (loop->has_own_thread) {
+        kith_loop_stop(loop);
+        (void)uv_thread_join(&loop->own_thread);
+    }
+    atomic_store(&loop->thread, this_thread());
+    cut_sessions(loop);
+    while (!kith_list_empty(&loop->posts)) {
+        struct post *post = KITH_CONTAINER(loop->posts.next, struct post, node);
+        kith_list_remove(&post->node);
+        kith_free(&loop->env, post);
+    }
+    close_handles(loop);
+    kith_env_fini(&loop->env);
+    env = loop->env;
+    kith_free(&env, loop);
+    *handle = NULL;
+}
+
+/* ---- running ----------------------------------------------------------------------------------
+ */
+
+static void run_until(kith_loop *loop, int with_sessions_only)
+{
+    atomic_store(&loop->thread, this_thread());
+    while (!atomic_exchange(&loop->stopping, 0) &&
+           (!with_sessions_only || !kith_list_empty(&loop->sessions))) {
+        turn(loop, UV_RUN_ONCE);
+    }
+}
+
+static kith_err check_free(kith_loop *loop)
+{
+    if (loop == NULL) {
+        return kith_fail(KITH_ERR_INVALID, "loop: is NULL");
+    }
+    if (loop->has_own_thread && atomic_load(&loop->own_thread_ended)) {
+        (void)uv_thread_join(&loop->own_thread);
+        loop->has_own_thread = 0;
+    }
+    if (loop->has_own_thread || loop->turning) {
+        return kith_fail(KITH_ERR_STATE, "the loop runs already");
+    }
+    return KITH_OK;
+}
+
+kith_err kith_loop_run(kith_loop *loop)
+{
+    kith_err err;
+    kith_detail_clear();
+    err = check_free(loop);
+    if (err == KITH_OK) {
+        run_until(loop, 1);
+    }
+    return err;
+}
+
+static void thread_main(void *user)
+{
+    kith_loop *loop = user;
+    run_until(loop, 0);
+    atomic_store(&loop->own_thread_ended, 1);
+}
+
+kith_err kith_loop_start(kith_loop *loop)
+{
+    kith_err err;
+    kith_detail_clear();
+    err = check_free(loop);
+    if (err != KITH_OK) {
+        return err;
+    }
+    loop->has_own_thread = 1;
+    atomic_store(&loop->own_thread_ended, 0);
+    if (uv_thread_create(&loop->own_thread, thread_main, loop) != 0) {
+        loop->has_own_thread = 0;
+        return kith_fail(KITH_ERR_IO, "no thread could be made");
+    }
+    return KITH_OK;
+}
+
+void kith_loop_stop(kith_loop *loop)
+{
+    atomic_store(&loop->stopping, 1);
+    uv_async_send(&loop->wake);
+}
+
+int kith_loop_fd(const kith_loop *loop)
+{
+    return uv_backend_fd(&loop->uv);
+}
+
+int kith_loop_timeout_ms(const kith_loop *loop)
+{
+    uint64_t next_us = kith_timers_next_us(&loop->env.timers), wait_ms;
+    uint64_t now_us = uv_hrtime() / 1000;
+    int uv_ms = uv_backend_timeout(&loop->uv);
+    if (loop->dirty || uv_ms == 0 || !kith_list_empty(&loop->env.deferred)) {
+        return 0;
+    }
+    if (next_us == KITH_TIME_NEVER) {
+        return -1;
+    }
+    wait_ms = next_us <= now_us ? 0 : (next_us - now_us + 999) / 1000;
+    return wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms;
+}
+
+kith_err kith_loop_step(kith_loop *loop, int wait_ms)
+{
+    kith_err err;
+    kith_detail_clear();
+    err = check_free(loop);
+    if (err != KITH_OK) {
+        return err;
+    }
+    atomic_store(&loop->thread, this_thread());
+    atomic_store(&loop->stopping, 0);
+    update_now(loop);
+    if (wait_ms == 0) {
+        turn(loop, UV_RUN_NOWAIT);
+    } else {
+        loop->step_until_us =
+            wait_ms < 0 ? KITH_TIME_NEVER : loop->env.now_us + (uint64_t)wait_ms * 1000;
+        turn(loop, UV_RUN_ONCE);
+        loop->step_until_us = KITH_TIME_NEVER;
+    }
+    return KITH_OK;
+}
+
+/* ---- for the entry points ---------------------------------------------------------------------
+ */
+
+struct kith_env *kith_loop_env(kith_loop *loop)
+{
+    return &loop->env;
+}
+
+int kith_loop_is_mine(const kith_loop *loop)
+{
+    if (atomic_load(&((kith_loop *)loop)->thread) == this_thread()) {
+        return 1;
+    }
+    (void)kith_fail(KITH_ERR_THREAD, "call it on the loop's thread: kith_post() gets you there");
+    return 0;
+}
+
+void kith_loop_session_opened(kith_loop *loop, kith_session *session)
+{
+    kith_list_append(&loop->sessions, &session->owner_node);
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn.c: one link from its first byte to its last: up-calls of the driver, frames to their
+ * handlers, control frames out, closing, liveness. It does not decide which links are used (peer.c)
+ * nor what to send next (scheduler.c). Pure.
+ *
+ * Legal frames by state (anything else known ends the link with PROTOCOL):
+ *   HELLO           HELLO, CLOSE
+ *   AUTH            AUTH, CLOSE
+ *   AUTHENTICATED   INFO, ADOPT, ADOPTED, DATA, CREDIT, PING, PONG, CLOSE
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "session/session.h"
+
+static const struct kith_frame_sink sink;
+
+/* ---- birth and death --------------------------------------------------------------------------
+ */
+
+static void release(struct kith_deferred *deferred)
+{
+    kith_conn_destroy(KITH_CONTAINER(deferred, struct kith_conn, release));
+}
+
+/* The handshake took too long, or closing did. */
+static void out_of_time(struct kith_timer *timer)
+{
+    struct kith_conn *conn = KITH_CONTAINER(timer, struct kith_conn, timer);
+    if (conn->state == KITH_CONN_CLOSING) {
+        conn->driver->close(conn->link, (unsigned)conn->reason, 0);
+    } else {
+        kith_conn_fail(conn, KITH_REASON_TIMEOUT, "the handshake was not finished in time");
+    }
+}
+
+static void check_alive(struct kith_timer *timer);
+
+static struct kith_conn *new_conn(struct kith_session *session, struct kith_endpoint *endpoint)
+{
+    struct kith_env *env = session->env;
+    struct kith_conn *conn = kith_alloc(env, sizeof *conn);
+    struct kith_link *link = kith_alloc(env, endpoint->driver->link_bytes);
+    if (conn == NULL || link == NULL) {
+        kith_free(env, conn);
+        kith_free(env, link);
+        return NULL;
+    }
+    link->endpoint = endpoint;
+    link->conn = conn;
+    conn->session = session;
+    conn->link = link;
+    conn->driver = endpoint->driver;
+    conn->timer.fire = out_of_time;
+    conn->ping_timer.fire = check_alive;
+    conn->release.run = release;
+    /* The driver bounds its own handshake; ours begins when the link is up. This bounds both
+     * together. */
+    if (kith_timer_set(env, &conn->timer,
+                       env->now_us + (uint64_t)session->config.handshake_ms * 2000) != KITH_OK) {
+        kith_free(env, conn);
+        kith_free(env, link);
+        return NULL;
+    }
+    kith_list_append(&session->conns, &conn->node);
+    session->unauthenticated_count++;
+    return conn;
+}
+
+void kith_conn_destroy(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    struct kith_env *env = session->env;
+    if (conn->dial != NULL) {
+        conn->dial->conn = NULL;
+    }
+    kith_timer_stop(env, &conn->timer);
+    kith_timer_stop(env, &conn->ping_timer);
+    kith_undefer(&conn->release);
+    kith_decoder_fini(&conn->decoder, env);
+    kith_list_remove(&conn->node);
+    kith_free(env, conn->control);
+    kith_free(env, conn->link);
+    kith_free(env, conn);
+    kith_session_poke(session);
+}
+
+/* Once, when a link leaves the crowd of those that have proved nothing. */
+static void no_longer_unauthenticated(struct kith_conn *conn)
+{
+    if (conn->state < KITH_CONN_AUTHENTICATED) {
+        conn->session->unauthenticated_count--;
+    }
+}
+
+struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,
+                                 kith_err *err)
+{
+    struct kith_session *session = dial->session;
+    struct kith_endpoint *endpoint;
+    struct kith_conn *conn;
+    *err = kith_session_endpoint(session, dial->driver_index, &endpoint);
+    if (*err != KITH_OK) {
+        return NULL;
+    }
+    conn = new_conn(session, endpoint);
+    if (conn == NULL) {
+        *err = KITH_ERR_NOMEM;
+        return NULL;
+    }
+    conn->dial = dial;
+    conn->dialled = 1;
+    kith_text_copy(conn->remote_address, sizeof conn->remote_address, dial->text);
+    session->stats.links_dialled++;
+    *err = conn->driver->dial(conn->link, address);
+    if (*err != KITH_OK) {
+        no_longer_unauthenticated(conn);
+        conn->state = KITH_CONN_DOWN;
+        conn->dial = NULL;
+        kith_conn_destroy(conn);
+        return NULL;
+    }
+    return conn;
+}
+
+struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_address)
+{
+    struct kith_session *session = port->endpoint->session;
+    struct kith_conn *conn;
+    session->stats.links_accepted++;
+    if (session->state != KITH_SESSION_OPEN ||
+        session->unauthenticated_count >= KITH_LINKS_UNAUTHENTICATED_MAX) {
+        kith_session_refused(session, remote_address, KITH_REASON_FULL,
+                             "too many connections are in their handshake");
+        return NULL;
+    }
+    conn = new_conn(session, port->endpoint);
+    if (conn == NULL) {
+        return NULL;
+    }
+    kith_text_copy(conn->remote_address, sizeof conn->remote_address, remote_address);
+    return conn->link;
+}
+
+/* ---- up-calls ---------------------------------------------------------------------------------
+ */
+
+void kith_up_link(struct kith_link *link)
+{
+    struct kith_conn *conn = link->conn;
+    struct kith_session *session = conn->session;
+    if (conn->state != KITH_CONN_TRANSPORT) {
+        return;
+    }
+    conn->up = 1;
+    conn->driver->info(link, &conn->link_info);
+    if (conn->link_info.remote_address != NULL && conn->link_info.remote_address[0] != '\0') {
+        kith_text_copy(conn->remote_address, sizeof conn->remote_address,
+                       conn->link_info.remote_address);
+    }
+    conn->state = KITH_CONN_HELLO;
+    if (kith_timer_set(session->env, &conn->timer,
+                       session->env->now_us + (uint64_t)session->config.handshake_ms * 1000) !=
+        KITH_OK) {
+        kith_conn_close(conn, KITH_REASON_INTERNAL, "");
+        return;
+    }
+    kith_handshake_start(conn);
+}
+
+size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room)
+{
+    return kith_schedule(link->conn, out, room);
+}
+
+void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail)
+{
+    struct kith_conn *conn = link->conn;
+    struct kith_session *session = conn->session;
+    struct kith_dial *dial = conn->dial;
+    int was_closing = conn->state == KITH_CONN_CLOSING;
+    if (conn->state == KITH_CONN_DOWN) {
+        return;
+    }
+    no_longer_unauthenticated(conn);
+    kith_timer_stop(session->env, &conn->timer);
+    kith_timer_stop(session->env, &conn->ping_timer);
+    if (!was_closing) {
+        conn->reason = reason;
+        if (conn->state < KITH_CONN_AUTHENTICATED && dial == NULL) {
+            kith_session_refused(session, conn->remote_address, reason, detail);
+        } else {
+            kith_log(session->env, KITH_LOG_INFO, "%s down: %s%s%s", conn->remote_address,
+                     kith_reason_text(reason), detail[0] != '\0' ? ": " : "", detail);
+        }
+    }
+    conn->state = KITH_CONN_DOWN;
+    kith_defer(session->env, &conn->release);
+    if (conn->peer != NULL) {
+        kith_peer_depart(conn->peer, reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason, "",
+                         KITH_REASON_LOST);
+    }
+    if (conn->dial != NULL) {
+        conn->dial = NULL;
+        kith_dial_conn_down(dial, conn, conn->reason, was_closing ? conn->text : detail);
+    }
+}
+
+/* ---- closing ----------------------------------------------------------------------------------
+ */
+
+static void append_control(struct kith_conn *conn, const uint8_t *bytes, size_t count)
+{
+    struct kith_env *env = conn->session->env;
+    if (conn->control_start > 0 && conn->control_start == conn->control_count) {
+        conn->control_start = conn->control_count = 0;
+    }
+    if (conn->control_count + count > conn->control_room) {
+        size_t room = conn->control_room == 0 ? 512 : conn->control_room * 2;
+        uint8_t *control;
+        while (room < conn->control_count + count) {
+            room *= 2;
+        }
+        control = kith_resize(env, conn->control, room);
+        if (control == NULL) {
+            conn->driver->close(conn->link, KITH_REASON_INTERNAL, 0);
+            return;
+        }
+        conn->control = control;
+        conn->control_room = room;
+    }
+    memcpy(conn->control + conn->control_count, bytes, count);
+    conn->control_count += count;
+}
+
+static void queue_frame(struct kith_conn *conn, uint64_t type, const void *body, size_t length)
+{
+    uint8_t head[KITH_FRAME_HEAD_BYTES_MAX];
+    struct kith_writer to = kith_writer_of(head, sizeof head);
+    kith_write_varint(&to, type);
+    kith_write_varint(&to, length);
+    append_control(conn, head, kith_written(&to));
+    append_control(conn, body, length);
+}
+
+void kith_conn_send(struct kith_conn *conn, uint64_t type, const void *body, size_t length)
+{
+    if (conn->state >= KITH_CONN_CLOSING) {
+        return;
+    }
+    if (conn->control_count - conn->control_start + length > KITH_CONTROL_BYTES_MAX) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "asks without reading the answers");
+        return;
+    }
+    queue_frame(conn, type, body, length);
+    conn->driver->tx_ready(conn->link);
+}
+
+/* The end from our side. quiet: the other side knows, so CLOSE is not sent. */
+static void close_link(struct kith_conn *conn, kith_reason reason, const char *text, int quiet)
+{
+    struct kith_env *env = conn->session->env;
+    uint8_t body[KITH_CLOSE_BODY_BYTES_MAX];
+    if (conn->state >= KITH_CONN_CLOSING) {
+        return;
+    }
+    no_longer_unauthenticated(conn);
+    conn->state = KITH_CONN_CLOSING;
+    conn->reason = reason;
+    if (text != conn->text) {
+        kith_text_copy(conn->text, sizeof conn->text, text);
+    }
+    kith_timer_stop(env, &conn->ping_timer);
+    if (conn->up && !quiet) {
+        queue_frame(conn, KITH_FRAME_CLOSE, body,
+                    kith_close_encode((unsigned)reason, conn->text, body));
+    }
+    if (kith_timer_set(env, &conn->timer, env->now_us + (uint64_t)KITH_LINK_CLOSE_MS * 1000) !=
+        KITH_OK) {
+        conn->driver->close(conn->link, (unsigned)reason, 0);
+        return;
+    }
+    conn->driver->close(conn->link, (unsigned)reason, conn->up);
+}
+
+void kith_conn_close(struct kith_conn *conn, kith_reason reason, const char *text)
+{
+    close_link(conn, reason, text, 0);
+}
+
+void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *detail)
+{
+    if (conn->state >= KITH_CONN_CLOSING) {
+        return;
+    }
+    kith_session_refused(conn->session, conn->remote_address, reason, detail);
+    if (conn->peer != NULL) {
+        kith_peer_depart(conn->peer, reason, "", reason);
+    } else {
+        kith_conn_close(conn, reason, "");
+    }
+}
+
+/* ---- bytes to frames --------------------------------------------------------------------------
+ */
+
+void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
+{
+    struct kith_conn *conn = link->conn;
+    int stop;
+    if (conn->state < KITH_CONN_HELLO || conn->state >= KITH_CONN_CLOSING) {
+        return;
+    }
+    conn->heard_us = conn->session->env->now_us;
+    conn->pings_unanswered = 0;
+    stop = kith_decoder_feed(&conn->decoder, conn->session->env, bytes, count, &sink, conn);
+    if (stop == KITH_DECODER_BROKEN) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "a frame that cannot be read");
+    } else if (stop == KITH_DECODER_NOMEM) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+    }
+}
+
+int kith_conn_count_idle(struct kith_conn *conn)
+{
+    uint64_t second = conn->session->env->now_us / 1000000;
+    if (second != conn->rate_second) {
+        conn->rate_second = second;
+        conn->rate_idle = conn->rate_pings = 0;
+    }
+    if (++conn->rate_idle > KITH_IDLE_FRAMES_PER_S_MAX) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "too many frames that move nothing");
+        return 1;
+    }
+    return 0;
+}
+
+static int is_legal(const struct kith_conn *conn, uint64_t type)
+{
+    if (type == KITH_FRAME_CLOSE) {
+        return 1;
+    }
+    switch (conn->state) {
+    case KITH_CONN_HELLO:
+        return type == KITH_FRAME_HELLO;
+    case KITH_CONN_AUTH:
+        return type == KITH_FRAME_AUTH;
+    case KITH_CONN_AUTHENTICATED:
+        return type != KITH_FRAME_HELLO && type != KITH_FRAME_AUTH;
+    case KITH_CONN_TRANSPORT:
+    case KITH_CONN_CLOSING:
+    case KITH_CONN_DOWN:
+        break;
+    }
+    return 0;
+}
+
+static int on_head(void *user, uint64_t type, uint64_t length, int *skip)
+{
+    struct kith_conn *conn = user;
+    char detail[80];
+    if (!kith_frame_known(type) && type % 2 == 1 && conn->state == KITH_CONN_AUTHENTICATED) {
+        conn->session->stats.frames_ignored++;
+        *skip = 1;
+        return kith_conn_count_idle(conn);
+    }
+    if (!kith_frame_length_ok(type, length) || !is_legal(conn, type)) {
+        snprintf(detail, sizeof detail, "frame %s (0x%llx) of %llu bytes has no place here",
+                 kith_frame_name(type), (unsigned long long)type, (unsigned long long)length);
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, detail);
+        return 1;
+    }
+    return 0;
+}
+
+static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_close close;
+    kith_reason reason;
+    if (!kith_close_decode(body, length, &close)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad CLOSE");
+        return;
+    }
+    reason = kith_reason_from_wire(close.code);
+    reason = reason == KITH_REASON_NONE || reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason;
+    strcpy(conn->text, close.text);
+    if (conn->state < KITH_CONN_AUTHENTICATED && !conn->dialled) {
+        kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
+    }
+    if (conn->peer != NULL) {
+        struct kith_peer *peer = conn->peer;
+        close_link(conn, reason, conn->text, 1);
+        kith_peer_depart(peer, reason, close.text, reason);
+    } else {
+        close_link(conn, reason, conn->text, 1);
+    }
+}
+
+static void on_ping(struct kith_conn *conn, const uint8_t *body)
+{
+    if (kith_conn_count_idle(conn) != 0) {
+        return;
+    }
+    if (++conn->rate_pings > KITH_PING_PER_S_MAX) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "too many PINGs");
+        return;
+    }
+    kith_conn_send(conn, KITH_FRAME_PONG, body, KITH_PING_BYTES);
+}
+
+static void on_pong(struct kith_conn *conn, const uint8_t *body)
+{
+    if (conn->ping_sent_us != 0 && memcmp(body, conn->ping_nonce, KITH_PING_BYTES) == 0) {
+        uint64_t rtt_us = conn->session->env->now_us - conn->ping_sent_us;
+        conn->rtt_us = rtt_us == 0 ? 1 : rtt_us > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt_us;
+        conn->ping_sent_us = 0;
+    } else {
+        (void)kith_conn_count_idle(conn);
+    }
+}
+
+static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t length)
+{
+    struct kith_conn *conn = user;
+    switch ((enum kith_frame_type)type) {
+    case KITH_FRAME_HELLO:
+        kith_handshake_hello(conn, body, length);
+        break;
+    case KITH_FRAME_AUTH:
+        kith_handshake_auth(conn, body, length);
+        break;
+    case KITH_FRAME_INFO:
+        kith_handshake_info(conn, body, length);
+        break;
+    case KITH_FRAME_ADOPT:
+        kith_peer_adopt(conn, body, length);
+        break;
+    case KITH_FRAME_ADOPTED:
+        kith_peer_adopted(conn, body, length);
+        break;
+    case KITH_FRAME_CREDIT:
+        kith_peer_credit(conn, body, length);
+        break;
+    case KITH_FRAME_CLOSE:
+        on_close(conn, body, length);
+        break;
+    case KITH_FRAME_PING:
+        on_ping(conn, body);
+        break;
+    case KITH_FRAME_PONG:
+        on_pong(conn, body);
+        break;
+    case KITH_FRAME_DATA: /* comes as on_data */
+    case KITH_FRAME_HOLD:
+    case KITH_FRAME_FORGOTTEN:
+    case KITH_FRAME_RESET:
+    case KITH_FRAME_STOP:
+    case KITH_FRAME_BLOCKED:
+        break;
+    }
+    return conn->state >= KITH_CONN_CLOSING;
+}
+
+static int on_data(void *user, uint64_t lane, uint64_t offset, const uint8_t *bytes, size_t count,
+                   int fin)
+{
+    struct kith_conn *conn = user;
+    if (count == 0 && kith_conn_count_idle(conn) != 0) {
+        return 1;
+    }
+    kith_peer_data(conn, lane, offset, bytes, count, fin);
+    return conn->state >= KITH_CONN_CLOSING;
+}
+
+static const struct kith_frame_sink sink = {on_head, on_frame, on_data};
+
+/* ---- liveness ---------------------------------------------------------------------------------
+ */
+
+static void send_ping(struct kith_conn *conn)
+{
+    struct kith_env *env = conn->session->env;
+    if (env->crypto.random(env->crypto.user, conn->ping_nonce, KITH_PING_BYTES) == KITH_OK) {
+        conn->ping_sent_us = env->now_us;
+        kith_conn_send(conn, KITH_FRAME_PING, conn->ping_nonce, KITH_PING_BYTES);
+    }
+}
+
+static void check_again(struct kith_conn *conn, uint64_t at_us)
+{
+    if (conn->state == KITH_CONN_AUTHENTICATED &&
+        kith_timer_set(conn->session->env, &conn->ping_timer, at_us) != KITH_OK) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+    }
+}
+
+static void check_alive(struct kith_timer *timer)
+{
+    struct kith_conn *conn = KITH_CONTAINER(timer, struct kith_conn, ping_timer);
+    uint64_t idle_us = (uint64_t)conn->session->config.idle_ping_ms * 1000;
+    uint64_t now_us = conn->session->env->now_us;
+    if (now_us < conn->heard_us + idle_us) {
+        check_again(conn, conn->heard_us + idle_us);
+        return;
+    }
+    if (conn->pings_unanswered >= conn->session->config.idle_ping_count) {
+        kith_conn_fail(conn, KITH_REASON_TIMEOUT, "no sign of life");
+        return;
+    }
+    conn->pings_unanswered++;
+    send_ping(conn);
+    check_again(conn, now_us + idle_us);
+}
+
+void kith_conn_watch(struct kith_conn *conn)
+{
+    uint64_t now_us = conn->session->env->now_us;
+    kith_timer_stop(conn->session->env, &conn->timer);
+    conn->heard_us = now_us;
+    send_ping(conn); /* the first round trip is worth knowing */
+    check_again(conn, now_us + (uint64_t)conn->session->config.idle_ping_ms * 1000);
+}

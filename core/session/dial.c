@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dial.c: reaching an address: name, one attempt per numeric address, pauses that double, until
+ * connected or hopeless. Pure.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "session/session.h"
+
+static void tell(struct kith_dial *dial, kith_dial_event_kind kind, kith_reason reason,
+                 const char *detail, uint32_t retry_in_ms)
+{
+    struct kith_session *session = dial->session;
+    kith_dial_event event = {sizeof event, kind,       dial->text,  reason,
+                             detail,       dial->peer, retry_in_ms, dial->tag};
+    if (session->callbacks.on_dial != NULL) {
+        session->callbacks.on_dial(session, dial, &event, session->user);
+    }
+}
+
+void kith_dial_destroy(struct kith_dial *dial)
+{
+    struct kith_session *session = dial->session;
+    if (dial->conn != NULL) {
+        dial->conn->dial = NULL;
+    }
+    if (session->env->io != NULL) {
+        session->env->io->lookup_cancel(session->env, &dial->lookup);
+    }
+    kith_timer_stop(session->env, &dial->retry_timer);
+    kith_undefer(&dial->start);
+    kith_list_remove(&dial->node);
+    session->dial_count--;
+    kith_free(session->env, dial);
+}
+
+static void finish(struct kith_dial *dial, kith_dial_event_kind kind, kith_reason reason,
+                   const char *detail)
+{
+    struct kith_session *session = dial->session;
+    if (kind == KITH_DIAL_FAILED) {
+        kith_log(session->env, KITH_LOG_INFO, "dial %s failed: %s%s%s", dial->text,
+                 kith_reason_text(reason), detail[0] != '\0' ? ": " : "", detail);
+    }
+    dial->cancelled = 1; /* a cancel inside the final event finds nothing to do */
+    dial->peer = NULL;
+    tell(dial, kind, reason, detail, 0);
+    kith_dial_destroy(dial);
+    kith_session_poke(session);
+}
+
+/* Would the same attempt give the same answer again? */
+static int is_hopeless(kith_reason reason)
+{
+    switch (reason) {
+    case KITH_REASON_NONE:
+    case KITH_REASON_LEFT:
+    case KITH_REASON_LOST:
+    case KITH_REASON_TIMEOUT:
+    case KITH_REASON_RESTARTED:
+    case KITH_REASON_FULL:
+    case KITH_REASON_LOCAL:
+    case KITH_REASON_DUPLICATE:
+    case KITH_REASON_REFUSED:
+    case KITH_REASON_UNREACHABLE:
+    case KITH_REASON_NAME:
+    case KITH_REASON_INTERNAL:
+        return 0;
+    case KITH_REASON_KICKED:
+    case KITH_REASON_BANNED:
+    case KITH_REASON_REJECTED:
+    case KITH_REASON_PROTOCOL:
+    case KITH_REASON_VERSION:
+    case KITH_REASON_AUTH:
+    case KITH_REASON_SELF:
+    case KITH_REASON_ID_IN_USE:
+    case KITH_REASON_SESSION:
+    case KITH_REASON_ROLE:
+    case KITH_REASON_NOT_KITH:
+    case KITH_REASON_COUNT:
+        break;
+    }
+    return 1;
+}
+
+/* All addresses have been tried: wait and begin again, or give up. */
+static void round_failed(struct kith_dial *dial, kith_reason reason, const char *detail)
+{
+    struct kith_env *env = dial->session->env;
+    uint32_t pause_ms = dial->pause_ms - dial->pause_ms / 4;
+    pause_ms += kith_random_below(env, dial->pause_ms / 2 + 1);
+    if (is_hopeless(reason) || env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us ||
+        kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
+            KITH_OK) {
+        finish(dial, KITH_DIAL_FAILED, reason, detail);
+        return;
+    }
+    dial->pause_ms =
+        dial->pause_ms * 2 > KITH_DIAL_RETRY_MS_MAX ? KITH_DIAL_RETRY_MS_MAX : dial->pause_ms * 2;
+    tell(dial, KITH_DIAL_WAITING, reason, detail, pause_ms);
+}
+
+static void try_next(struct kith_dial *dial, kith_reason reason, const char *detail)
+{
+    while (dial->ip_next < dial->ip_count) {
+        const struct kith_address address = {dial->url.scheme, dial->url.host,
+                                             dial->ips[dial->ip_next++], dial->url.port};
+        kith_err err;
+        dial->conn = kith_conn_dial(dial, &address, &err);
+        if (dial->conn != NULL) {
+            return;
+        }
+        reason = KITH_REASON_INTERNAL;
+        detail = kith_err_text(err);
+    }
+    round_failed(dial, reason, detail);
+}
+
+static void looked_up(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT_BYTES],
+                      size_t count)
+{
+    struct kith_dial *dial = KITH_CONTAINER(lookup, struct kith_dial, lookup);
+    dial->ip_next = 0;
+    dial->ip_count = count;
+    memcpy(dial->ips, ips, count * sizeof dial->ips[0]);
+    try_next(dial, KITH_REASON_NAME, "check the host name, and that this machine is online");
+}
+
+static void begin_round(struct kith_dial *dial)
+{
+    struct kith_env *env = dial->session->env;
+    if (env->io == NULL) {
+        char own[1][KITH_IP_TEXT_BYTES] = {""};
+        kith_text_copy(own[0], sizeof own[0], dial->url.host);
+        looked_up(&dial->lookup, (const char(*)[KITH_IP_TEXT_BYTES])own, 1);
+        return;
+    }
+    if (env->io->lookup(env, &dial->lookup, dial->url.host) != KITH_OK) {
+        round_failed(dial, KITH_REASON_NAME, "the name could not be looked up");
+    }
+}
+
+static void retry(struct kith_timer *timer)
+{
+    begin_round(KITH_CONTAINER(timer, struct kith_dial, retry_timer));
+}
+
+static void start(struct kith_deferred *deferred)
+{
+    struct kith_dial *dial = KITH_CONTAINER(deferred, struct kith_dial, start);
+    if (dial->cancelled) {
+        finish(dial, KITH_DIAL_CLOSED, KITH_REASON_LOCAL, "");
+    } else {
+        begin_round(dial);
+    }
+}
+
+static kith_err check(struct kith_session *session, const char *text,
+                      const kith_dial_options *options, struct kith_url *url, size_t *index)
+{
+    kith_err err = kith_url_parse(text, url);
+    (void)options;
+    if (err != KITH_OK) {
+        return err;
+    }
+    if (url->port == 0 || strcmp(url->host, "*") == 0) {
+        return kith_fail(KITH_ERR_ADDRESS, "url \"%s\": %s", text,
+                         url->port == 0 ? "port 0 cannot be dialled; use the one that the "
+                                          "listener reported"
+                                        : "* cannot be dialled; name a host");
+    }
+    if (strcmp(url->scheme, "any") == 0) {
+        return kith_fail(KITH_ERR_ADDRESS,
+                         "url \"%s\": any:// is only for listening; name the transport", text);
+    }
+    err = kith_session_driver(session, url->scheme, index);
+    if (err != KITH_OK) {
+        return err;
+    }
+    if (session->dial_count >= KITH_DIALS_MAX) {
+        return kith_fail(KITH_ERR_LIMIT, "a session has at most %d dials", KITH_DIALS_MAX);
+    }
+    if (session->config.security == KITH_SECURITY_PSK &&
+        kith_up_key_dial(&(struct kith_endpoint){.session = session}) == NULL) {
+        return kith_fail(KITH_ERR_CONFIG, "no key to dial with: give one key KITH_KEY_DIAL");
+    }
+    return KITH_OK;
+}
+
+kith_err kith_dial_begin(struct kith_session *session, const char *text,
+                         const kith_dial_options *options, struct kith_dial **out)
+{
+    uint32_t give_up_ms = options->give_up_ms;
+    struct kith_dial *dial;
+    struct kith_url url;
+    size_t index;
+    kith_err err = check(session, text, options, &url, &index);
+    if (err != KITH_OK) {
+        return err;
+    }
+    dial = kith_alloc(session->env, sizeof *dial);
+    if (dial == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    give_up_ms = give_up_ms == 0 ? KITH_DIAL_GIVE_UP_MS_DEFAULT : give_up_ms;
+    dial->session = session;
+    dial->tag = options->tag;
+    dial->url = url;
+    dial->driver_index = index;
+    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+    dial->give_up_us = give_up_ms == UINT32_MAX
+                           ? KITH_TIME_NEVER
+                           : session->env->now_us + (uint64_t)give_up_ms * 1000;
+    strcpy(dial->text, text);
+    if (options->want != NULL) {
+        dial->has_want = 1;
+        dial->want = *options->want;
+    }
+    dial->lookup.done = looked_up;
+    dial->retry_timer.fire = retry;
+    dial->start.run = start;
+    kith_list_append(&session->dials, &dial->node);
+    session->dial_count++;
+    kith_defer(session->env, &dial->start);
+    *out = dial;
+    return KITH_OK;
+}
+
+void kith_dial_end(struct kith_dial *dial)
+{
+    struct kith_env *env = dial->session->env;
+    if (dial->cancelled) {
+        return;
+    }
+    dial->cancelled = 1;
+    kith_timer_stop(env, &dial->retry_timer);
+    if (env->io != NULL) {
+        env->io->lookup_cancel(env, &dial->lookup);
+    }
+    if (dial->conn != NULL) {
+        dial->conn->dial = NULL;
+        if (dial->conn->peer == NULL) {
+            kith_conn_close(dial->conn, KITH_REASON_LOCAL, "");
+        }
+        dial->conn = NULL;
+    }
+    kith_defer(env, &dial->start); /* tells CLOSED */
+}
+
+void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_reason reason,
+                         const char *detail)
+{
+    struct kith_peer *peer =
+        reason == KITH_REASON_DUPLICATE ? kith_peer_by_key(dial->session, conn->hello.key) : NULL;
+    dial->conn = NULL;
+    if (peer != NULL && peer->state == KITH_PEER_CONNECTED) {
+        kith_dial_ready(dial, peer);
+        return;
+    }
+    /* Another address of the same host would most likely be the same peer: only go on where nobody
+     * answered. */
+    if (reason == KITH_REASON_REFUSED || reason == KITH_REASON_UNREACHABLE ||
+        reason == KITH_REASON_TIMEOUT) {
+        try_next(dial, reason, detail);
+    } else {
+        round_failed(dial, reason, detail);
+    }
+}
+
+void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
+{
+    dial->conn = NULL;
+    dial->peer = peer;
+    tell(dial, KITH_DIAL_READY, KITH_REASON_NONE, "", 0);
+}
+
+void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
+                              kith_reason reason)
+{
+    struct kith_node *at = session->dials.next;
+    while (at != &session->dials) {
+        struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
+        if (dial->peer == peer && !dial->cancelled) {
+            finish(dial, KITH_DIAL_CLOSED, reason, "");
+            at = session->dials.next; /* the callback may have changed the list: begin again */
+        } else {
+            at = at->next;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * handshake.c: who is at the other end of a link: HELLO, AUTH, INFO. The dialer speaks first; the
+ * acceptor answers only a HELLO that fits, so that a stranger learns nothing. Pure.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "session/session.h"
+
+static const uint8_t no_tag[KITH_TAG_BYTES];
+
+/* What the channel proves, given that the signatures over its binding will verify. */
+static kith_level level_of(const struct kith_conn *conn)
+{
+    if (conn->link_info.channel == KITH_CHANNEL_PLAIN) {
+        return KITH_LEVEL_NONE;
+    }
+    return conn->link_info.channel == KITH_CHANNEL_TLS13_PSK &&
+                   conn->binding_type == KITH_BINDING_EXPORTER
+               ? KITH_LEVEL_IDENTITY
+               : KITH_LEVEL_GROUP;
+}
+
+static kith_err send_hello(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    const struct kith_crypto *crypto = &session->env->crypto;
+    struct kith_hello hello = {0};
+    kith_err err = crypto->random(crypto->user, hello.nonce, sizeof hello.nonce);
+    if (err == KITH_OK) {
+        err = kith_hello_session_tag(crypto, hello.nonce, session->session_name, hello.session_tag);
+    }
+    if (err == KITH_OK && conn->dial != NULL && conn->dial->has_want) {
+        err = kith_hello_want_tag(crypto, hello.nonce, &conn->dial->want, hello.want_tag);
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
+    hello.version_min = KITH_PROTOCOL_VERSION_MIN;
+    hello.version_max = KITH_PROTOCOL_VERSION_MAX;
+    hello.role = (uint8_t)session->config.role;
+    hello.channel = (uint8_t)conn->link_info.channel;
+    hello.channel_best =
+        session->config.security == KITH_SECURITY_PSK ? KITH_CHANNEL_TLS13_PSK : KITH_CHANNEL_PLAIN;
+    hello.bindings = conn->binding_type == KITH_BINDING_EXPORTER ? KITH_BINDING_EXPORTER_BIT : 0;
+    hello.level_min = (uint8_t)session->config.min_level;
+    hello.tls_version = conn->link_info.tls_version;
+    hello.cipher_suite = conn->link_info.cipher_suite;
+    memcpy(hello.key, session->key, sizeof hello.key);
+    memcpy(hello.incarnation, session->incarnation, sizeof hello.incarnation);
+    kith_hello_encode(&hello, conn->hello_sent);
+    kith_conn_send(conn, KITH_FRAME_HELLO, conn->hello_sent, KITH_HELLO_BYTES);
+    return KITH_OK;
+}
+
+void kith_handshake_start(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    kith_err err = conn->driver->exporter(conn->link, "EXPORTER-kith-link-v1", conn->binding,
+                                          sizeof conn->binding);
+    conn->binding_type = err == KITH_OK ? KITH_BINDING_EXPORTER : KITH_BINDING_NONE;
+    if (err != KITH_OK && err != KITH_ERR_UNSUPPORTED) {
+        kith_conn_fail(conn, KITH_REASON_AUTH, "the TLS library gave no channel binding");
+        return;
+    }
+    /* Never plain where secure was asked: the driver promises it, and here it is checked. */
+    if (session->config.security != KITH_SECURITY_NONE &&
+        conn->link_info.channel == KITH_CHANNEL_PLAIN) {
+        kith_log(session->env, KITH_LOG_ERROR, "a plain channel in a secure session: refused");
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "plain where secure was asked");
+        return;
+    }
+    conn->level = level_of(conn);
+    if (conn->level < session->config.min_level) {
+        kith_conn_fail(conn, KITH_REASON_AUTH, "the channel proves less than min_level asks for");
+        return;
+    }
+    if (conn->dialled && send_hello(conn) != KITH_OK) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "no randomness for HELLO");
+    }
+}
+
+/* Does their HELLO fit this session and this link? NONE, or why not. */
+static kith_reason judge(const struct kith_conn *conn, const char **detail)
+{
+    const struct kith_session *session = conn->session;
+    const struct kith_hello *theirs = &conn->hello;
+    const struct kith_crypto *crypto = &session->env->crypto;
+    uint8_t tag[KITH_TAG_BYTES];
+    *detail = "";
+    if (memcmp(theirs->key, session->key, sizeof session->key) == 0) {
+        return memcmp(theirs->incarnation, session->incarnation, sizeof session->incarnation) == 0
+                   ? KITH_REASON_SELF
+                   : KITH_REASON_ID_IN_USE;
+    }
+    if (kith_hello_session_tag(crypto, theirs->nonce, session->session_name, tag) != KITH_OK) {
+        return KITH_REASON_INTERNAL;
+    }
+    if (memcmp(theirs->session_tag, tag, sizeof tag) != 0) {
+        *detail = "both sides must name the same session";
+        return KITH_REASON_SESSION;
+    }
+    if (!kith_roles_fit(session->config.role, theirs->role)) {
+        return KITH_REASON_ROLE;
+    }
+    if (theirs->channel != (uint8_t)conn->link_info.channel) {
+        *detail = "the two sides do not see the same kind of channel: something in between "
+                  "ends the encryption";
+        return KITH_REASON_AUTH;
+    }
+    if (memcmp(theirs->want_tag, no_tag, sizeof no_tag) != 0 &&
+        (kith_hello_want_tag(crypto, theirs->nonce, &session->id, tag) != KITH_OK ||
+         memcmp(theirs->want_tag, tag, sizeof tag) != 0)) {
+        *detail = "looks for another peer";
+        return KITH_REASON_AUTH;
+    }
+    return KITH_REASON_NONE;
+}
+
+static void transcript_of(const struct kith_conn *conn, struct kith_transcript *out)
+{
+    memset(out, 0, sizeof *out);
+    out->hello_dialer = conn->dialled ? conn->hello_sent : conn->hello_came;
+    out->hello_acceptor = conn->dialled ? conn->hello_came : conn->hello_sent;
+    out->version = conn->version;
+    out->binding_type = conn->binding_type;
+    out->binding = conn->binding;
+    out->binding_bytes = conn->binding_type == KITH_BINDING_NONE ? 0 : sizeof conn->binding;
+}
+
+static kith_err send_auth(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    const struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
+    struct kith_transcript transcript;
+    uint8_t body[KITH_AUTH_BYTES_MAX];
+    size_t length;
+    kith_err err;
+    struct kith_auth auth = {0};
+    auth.version = conn->version;
+    auth.binding_type = conn->binding_type;
+    auth.max_message_bytes = session->config.max_message_bytes;
+    auth.receive_budget_bytes = session->config.budget_bytes / 2;
+    auth.lanes_allowed = KITH_CHANNEL_COUNT;
+    if (peer != NULL && peer->state == KITH_PEER_CONNECTED) {
+        auth.since = peer->since;
+        auth.generation = peer->generation;
+        auth.alive = 1;
+    }
+    transcript_of(conn, &transcript);
+    err = kith_auth_sign(&auth, &transcript, conn->dialled, &session->env->crypto, session->seed,
+                         session->key, body, &length);
+    if (err == KITH_OK) {
+        kith_conn_send(conn, KITH_FRAME_AUTH, body, length);
+    }
+    return err;
+}
+
+void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    const char *detail = "";
+    kith_reason reason = kith_hello_decode(body, length, &conn->hello);
+    if (reason == KITH_REASON_NONE) {
+        reason = judge(conn, &detail);
+    }
+    if (reason == KITH_REASON_NONE &&
+        kith_id_of_key(&conn->session->env->crypto, conn->hello.key, &conn->id) != KITH_OK) {
+        reason = KITH_REASON_INTERNAL;
+    }
+    if (reason == KITH_REASON_NONE && conn->dial != NULL && conn->dial->has_want &&
+        !kith_id_equal(&conn->dial->want, &conn->id)) {
+        reason = KITH_REASON_AUTH;
+        detail = "another peer than the wanted one answers there";
+    }
+    if (reason != KITH_REASON_NONE) {
+        kith_conn_fail(conn, reason, detail);
+        return;
+    }
+    memcpy(conn->hello_came, body, KITH_HELLO_BYTES);
+    conn->version = conn->hello.version_max < KITH_PROTOCOL_VERSION_MAX ? conn->hello.version_max
+                                                                        : KITH_PROTOCOL_VERSION_MAX;
+    conn->state = KITH_CONN_AUTH;
+    if ((!conn->dialled && send_hello(conn) != KITH_OK) || send_auth(conn) != KITH_OK) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "no signature could be made");
+    }
+}
+
+void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_session *session = conn->session;
+    struct kith_transcript transcript;
+    uint8_t info[KITH_NAME_BYTES_MAX + 1];
+    kith_reason reason;
+    transcript_of(conn, &transcript);
+    reason = kith_auth_verify(body, length, &transcript, !conn->dialled, &session->env->crypto,
+                              conn->hello.key, &conn->auth);
+    if (reason != KITH_REASON_NONE) {
+        kith_conn_fail(conn, reason,
+                       reason == KITH_REASON_AUTH
+                           ? "the signature does not fit this connection: it may be spliced"
+                           : "bad AUTH");
+        return;
+    }
+    session->unauthenticated_count--;
+    session->stats.links_authenticated++;
+    conn->state = KITH_CONN_AUTHENTICATED;
+    kith_conn_send(conn, KITH_FRAME_INFO, info, kith_info_encode(session->display_name, info));
+    kith_peer_authenticated(conn);
+}
+
+void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_info info;
+    if (conn->info.name[0] != '\0' || !kith_info_decode(body, length, &info)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad or second INFO");
+        return;
+    }
+    conn->info = info;
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * peer.c: who is there. Which authenticated link a peer uses (decided by one side, the arbiter,
+ * with numbered ADOPTs), its lanes and messages, and its departure with a reason and a fate for
+ * every ticket. Pure.
+ *
+ * An association, the conversation between two incarnations, lives and dies with its one link in
+ * this version. A further link to the same peer waits until the first is confirmed and is then
+ * closed as DUPLICATE; when the association ends, all links to that key end with it, and whoever
+ * dialled begins anew.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "session/session.h"
+
+/* ---- finding ----------------------------------------------------------------------------------
+ */
+
+struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uint8_t *key)
+{
+    for (struct kith_node *at = session->peers.next; at != &session->peers; at = at->next) {
+        struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
+        if (memcmp(peer->key, key, sizeof peer->key) == 0) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith_conn *conn)
+{
+    int order;
+    if (session->config.role != KITH_ROLE_STAR) {
+        return session->config.role == KITH_ROLE_SERVER;
+    }
+    order = memcmp(session->id.bytes, conn->id.bytes, sizeof session->id.bytes);
+    return order != 0 ? order > 0 : memcmp(session->key, conn->hello.key, sizeof session->key) > 0;
+}
+
+static size_t links_to(const struct kith_session *session, const uint8_t *key)
+{
+    size_t count = 0;
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        const struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        count += conn->state == KITH_CONN_AUTHENTICATED &&
+                 memcmp(conn->hello.key, key, sizeof conn->hello.key) == 0;
+    }
+    return count;
+}
+
+/* Closes every link to a key but one; those still proving it included. */
+static void close_links_to(struct kith_session *session, const uint8_t *key,
+                           const struct kith_conn *but, kith_reason reason, const char *text)
+{
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn != but &&
+            (conn->state == KITH_CONN_AUTH || conn->state == KITH_CONN_AUTHENTICATED) &&
+            memcmp(conn->hello.key, key, sizeof conn->hello.key) == 0) {
+            kith_conn_close(conn, reason, text);
+        }
+    }
+}
+
+/* ---- birth and death --------------------------------------------------------------------------
+ */
+
+static void run_leave(struct kith_deferred *deferred);
+
+static struct kith_peer *new_peer(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    struct kith_peer *peer = kith_alloc(session->env, sizeof *peer);
+    if (peer == NULL) {
+        return NULL;
+    }
+    peer->env = session->env;
+    peer->session = session;
+    peer->references = 1;
+    peer->state = KITH_PEER_CONNECTING;
+    peer->conn = conn;
+    peer->id = conn->id;
+    memcpy(peer->key, conn->hello.key, sizeof peer->key);
+    memcpy(peer->incarnation, conn->hello.incarnation, sizeof peer->incarnation);
+    peer->max_message_bytes = conn->auth.max_message_bytes;
+    peer->leave.run = run_leave;
+    kith_send_share_init(&peer->send_share, session->config.budget_bytes / 2);
+    kith_receive_share_init(&peer->receive_share, session->config.budget_bytes / 2);
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        kith_lane_tx_init(&peer->tx[i], peer->env, &peer->send_share);
+        kith_lane_rx_init(&peer->rx[i], peer->env, &peer->receive_share,
+                          session->config.max_message_bytes);
+        peer->rx[i].announced.lane = i;
+    }
+    /* What our own half of the budget can hold at once bounds what we can send at once. */
+    if (peer->max_message_bytes > peer->send_share.common_max) {
+        peer->max_message_bytes = (uint32_t)peer->send_share.common_max;
+    }
+    kith_list_append(&session->peers, &peer->node);
+    session->peer_count++;
+    conn->peer = peer;
+    return peer;
+}
+
+void kith_peer_unref(struct kith_peer *peer)
+{
+    if (--peer->references == 0) {
+        kith_free(peer->env, peer);
+    }
+}
+
+static void settle_fates(struct kith_session *session, struct kith_peer *peer)
+{
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        uint64_t ticket;
+        int unsent;
+        while (kith_lane_tx_next_ticket(&peer->tx[i], &ticket, &unsent)) {
+            if (session->callbacks.on_fate != NULL) {
+                session->callbacks.on_fate(session, peer, ticket,
+                                           unsent ? KITH_FATE_UNSENT : KITH_FATE_UNKNOWN,
+                                           session->user);
+            }
+        }
+    }
+}
+
+static void free_lanes(struct kith_peer *peer)
+{
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        kith_lane_tx_fini(&peer->tx[i]);
+        kith_lane_rx_fini(&peer->rx[i]);
+    }
+}
+
+void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *text,
+                      kith_reason code)
+{
+    struct kith_session *session = peer->session;
+    int was_connected = peer->state == KITH_PEER_CONNECTED;
+    if (peer->state == KITH_PEER_DEPARTED) {
+        return;
+    }
+    peer->state = KITH_PEER_DEPARTED;
+    kith_undefer(&peer->leave);
+    if (peer->conn != NULL) {
+        peer->conn->peer = NULL;
+        peer->conn = NULL;
+    }
+    kith_list_remove(&peer->node);
+    session->peer_count--;
+    close_links_to(session, peer->key, NULL, code, code == KITH_REASON_KICKED ? text : "");
+    /* An association that was never confirmed ends without a word to the application. */
+    if (was_connected) {
+        session->stats.peers_connected--;
+        kith_log(session->env, KITH_LOG_INFO, "%s departed: %s", peer->name,
+                 kith_reason_text(reason));
+        settle_fates(session, peer);
+        if (session->callbacks.on_peer != NULL) {
+            session->callbacks.on_peer(session, peer, KITH_PEER_DEPARTED, reason, text,
+                                       session->user);
+        }
+        kith_dials_peer_departed(session, peer, reason);
+    }
+    peer->session = NULL;
+    free_lanes(peer);
+    kith_peer_unref(peer);
+    kith_session_poke(session);
+}
+
+static void run_leave(struct kith_deferred *deferred)
+{
+    struct kith_peer *peer = KITH_CONTAINER(deferred, struct kith_peer, leave);
+    kith_peer_depart(peer, KITH_REASON_LOCAL, peer->leave_text, KITH_REASON_KICKED);
+}
+
+void kith_peer_kick(struct kith_peer *peer, const char *text)
+{
+    kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
+    kith_defer(peer->env, &peer->leave);
+}
+
+/* ---- adoption ---------------------------------------------------------------------------------
+ */
+
+static void table_of(const struct kith_peer *peer, struct kith_adopt *out)
+{
+    out->generation = peer->generation;
+    out->since = peer->since;
+    out->next_lane = KITH_CHANNEL_COUNT;
+    out->lane_count = KITH_CHANNEL_COUNT;
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        const struct kith_lane_rx *lane = &peer->rx[i];
+        out->lanes[i] = (struct kith_credit){i, lane->received, lane->consumed, lane->limit};
+    }
+}
+
+static void send_adopt(struct kith_peer *peer, uint64_t type)
+{
+    struct kith_adopt adopt = {0};
+    uint8_t body[KITH_ADOPT_BYTES_MAX];
+    table_of(peer, &adopt);
+    adopt.fresh = 1;
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        peer->rx[i].announced = adopt.lanes[i];
+    }
+    kith_conn_send(peer->conn, type, body,
+                   kith_adopt_encode(&adopt, type == KITH_FRAME_ADOPT, body));
+}
+
+static void no_ticket(void *user, uint64_t ticket)
+{
+    (void)user;
+    (void)ticket;
+}
+
+/* Takes the other side's table at the beginning of an association: nothing was sent, so all but the
+ * limits must be zero. */
+static int take_table(struct kith_peer *peer, const struct kith_adopt *adopt)
+{
+    for (size_t i = 0; i < adopt->lane_count; i++) {
+        if (!kith_lane_tx_credit(&peer->tx[adopt->lanes[i].lane], &adopt->lanes[i], no_ticket,
+                                 NULL)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The link is in use at both ends: tells the application, and closes what waited. */
+static void connected(struct kith_peer *peer)
+{
+    struct kith_session *session = peer->session;
+    struct kith_conn *conn = peer->conn;
+    struct kith_dial *dial = conn->dial;
+    peer->state = KITH_PEER_CONNECTED;
+    session->stats.peers_connected++;
+    strcpy(peer->name, conn->info.name);
+    kith_conn_watch(conn);
+    kith_log(session->env, KITH_LOG_INFO, "%s connected over %s (%s)", peer->name,
+             conn->link_info.transport, conn->remote_address);
+    if (session->callbacks.on_peer != NULL) {
+        session->callbacks.on_peer(session, peer, KITH_PEER_CONNECTED, KITH_REASON_NONE, "",
+                                   session->user);
+    }
+    if (conn->dial != NULL && conn->dial == dial && peer->state == KITH_PEER_CONNECTED) {
+        conn->dial = NULL;
+        kith_dial_ready(dial, peer);
+    }
+}
+
+/* The session takes no more peers than it was told to. */
+static int is_full(const struct kith_session *session)
+{
+    return session->peer_count >= session->config.max_peers;
+}
+
+/* A link has authenticated: the arbiter decides at once, the follower waits for ADOPT. */
+void kith_peer_authenticated(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
+    if (session->state != KITH_SESSION_OPEN) {
+        kith_conn_close(conn, KITH_REASON_LEFT, "");
+    } else if (peer != NULL &&
+               memcmp(peer->incarnation, conn->hello.incarnation, KITH_INCARNATION_BYTES) != 0) {
+        kith_conn_fail(conn, KITH_REASON_ID_IN_USE, "");
+    } else if (peer == NULL && is_full(session)) {
+        kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
+    } else if (links_to(session, conn->hello.key) > KITH_LINKS_PER_KEY_MAX) {
+        kith_conn_close(conn, KITH_REASON_DUPLICATE, "");
+    } else if (kith_peer_we_arbitrate(session, conn)) {
+        if (peer == NULL) {
+            peer = new_peer(conn);
+            if (peer == NULL) {
+                kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+                return;
+            }
+            peer->since = peer->generation = ++session->generation;
+            send_adopt(peer, KITH_FRAME_ADOPT);
+        } else if (peer->state == KITH_PEER_CONNECTED) {
+            kith_conn_close(conn, KITH_REASON_DUPLICATE, "");
+        }
+        /* else: held without a word until the first link is confirmed */
+    }
+}
+
+void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_session *session = conn->session;
+    struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
+    struct kith_adopt adopt;
+    if (!kith_adopt_decode(body, length, 1, &adopt) || conn->info.name[0] == '\0' ||
+        kith_peer_we_arbitrate(session, conn)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
+        return;
+    }
+    if (peer != NULL && adopt.generation <= peer->generation) {
+        return; /* late news from an older decision */
+    }
+    if (!adopt.fresh || (peer != NULL && adopt.since == peer->since)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT resumes, which was not offered");
+        return;
+    }
+    if (peer != NULL) {
+        /* The arbiter has given our old conversation up before we noticed: this one begins at zero.
+         */
+        uint8_t key[KITH_ED25519_KEY_BYTES];
+        struct kith_conn *old = peer->conn;
+        memcpy(key, peer->key, sizeof key);
+        if (old != NULL) {
+            old->peer = NULL;
+            peer->conn = NULL;
+            kith_conn_close(old, KITH_REASON_TIMEOUT, "");
+        }
+        kith_peer_depart(peer, KITH_REASON_TIMEOUT, "", KITH_REASON_TIMEOUT);
+        kith_conn_close(conn, KITH_REASON_TIMEOUT, "");
+        return;
+    }
+    if (is_full(session)) {
+        kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
+        return;
+    }
+    peer = new_peer(conn);
+    if (peer == NULL) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+        return;
+    }
+    peer->since = adopt.since;
+    peer->generation = adopt.generation;
+    if (!take_table(peer, &adopt)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT claims bytes that were never sent");
+        return;
+    }
+    send_adopt(peer, KITH_FRAME_ADOPTED);
+    connected(peer);
+}
+
+void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_peer *peer = conn->peer;
+    struct kith_adopt adopt;
+    if (!kith_adopt_decode(body, length, 0, &adopt) || conn->info.name[0] == '\0' ||
+        !kith_peer_we_arbitrate(conn->session, conn)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPTED that has no place here");
+        return;
+    }
+    if (peer == NULL || peer->state != KITH_PEER_CONNECTING ||
+        adopt.generation != peer->generation || adopt.since != peer->since) {
+        return; /* an answer to an older decision */
+    }
+    if (!take_table(peer, &adopt)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPTED claims bytes that were never sent");
+        return;
+    }
+    close_links_to(conn->session, peer->key, conn, KITH_REASON_DUPLICATE, "");
+    connected(peer);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------
+ */
+
+struct delivery {
+    struct kith_peer *peer;
+    unsigned channel;
+};
+
+static int deliver(void *user, const uint8_t *bytes, size_t count)
+{
+    struct delivery *to = user;
+    struct kith_session *session = to->peer->session;
+    kith_message message = {sizeof message, to->channel, count > 0 ? (const void *)bytes : "",
+                            count};
+    if (session->callbacks.on_message != NULL) {
+        session->callbacks.on_message(session, to->peer, &message, session->user);
+    }
+    return 0;
+}
+
+void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
+                    size_t count, int fin)
+{
+    struct kith_peer *peer = conn->peer;
+    struct delivery to = {peer, (unsigned)lane};
+    enum kith_lane_verdict verdict;
+    if (peer == NULL || peer->state != KITH_PEER_CONNECTED) {
+        return; /* lane frames count only on the link in use */
+    }
+    if (lane >= KITH_CHANNEL_COUNT || fin) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "DATA on a lane that was not opened");
+        return;
+    }
+    verdict = kith_lane_rx_data(&peer->rx[lane], offset, bytes, count, deliver, &to);
+    if (verdict == KITH_LANE_NOMEM) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+    } else if (verdict != KITH_LANE_OK) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL,
+                       "DATA with a gap, beyond the limit, or too large");
+    } else {
+        conn->driver->tx_ready(conn->link); /* there may be CREDIT to send */
+    }
+}
+
+static void settle(void *user, uint64_t ticket)
+{
+    struct kith_peer *peer = user;
+    struct kith_session *session = peer->session;
+    if (session->callbacks.on_fate != NULL) {
+        session->callbacks.on_fate(session, peer, ticket, KITH_FATE_DELIVERED, session->user);
+    }
+}
+
+static int moves(const struct kith_lane_tx *lane, const struct kith_credit *credit)
+{
+    return credit->received > lane->received || credit->consumed > lane->consumed ||
+           credit->limit > lane->limit;
+}
+
+void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_peer *peer = conn->peer;
+    struct kith_session *session = conn->session;
+    struct kith_credit credit;
+    if (!kith_credit_decode(body, length, &credit) || credit.lane >= KITH_CHANNEL_COUNT) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad CREDIT");
+        return;
+    }
+    if (peer == NULL || peer->state != KITH_PEER_CONNECTED) {
+        return;
+    }
+    if (!moves(&peer->tx[credit.lane], &credit) && kith_conn_count_idle(conn) != 0) {
+        return;
+    }
+    if (!kith_lane_tx_credit(&peer->tx[credit.lane], &credit, settle, peer)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "CREDIT for bytes that were never sent");
+        return;
+    }
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        if (kith_lane_tx_writable(&peer->tx[i]) && session->callbacks.on_writable != NULL) {
+            session->callbacks.on_writable(session, peer, i, session->user);
+        }
+    }
+    conn->driver->tx_ready(conn->link);
+    kith_session_poke(session);
+}
+
+kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
+                       uint64_t ticket)
+{
+    kith_err err = kith_lane_tx_put(&peer->tx[channel], data, count, ticket);
+    if (err == KITH_OK) {
+        peer->conn->driver->tx_ready(peer->conn->link);
+    }
+    return err;
+}
+
+int kith_peer_is_flushed(const struct kith_peer *peer)
+{
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        if (peer->state == KITH_PEER_CONNECTED && peer->tx[i].consumed != peer->tx[i].end) {
+            return 0;
+        }
+    }
+    return 1;
+}

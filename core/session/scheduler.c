@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scheduler.c: which bytes a link sends next. Decided as late as possible, when the driver can
+ * write: control frames first, then CREDIT, then data of the lanes in turn, in chunks that no one
+ * has to wait long behind. Pure.
+ */
+#include <string.h>
+
+#include "session/session.h"
+
+static size_t take_control(struct kith_conn *conn, uint8_t *out, size_t room)
+{
+    size_t count = conn->control_count - conn->control_start;
+    count = count < room ? count : room;
+    if (count > 0) {
+        memcpy(out, conn->control + conn->control_start, count);
+        conn->control_start += count;
+    }
+    return count;
+}
+
+static void write_credits(struct kith_peer *peer, struct kith_writer *to)
+{
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        struct kith_credit credit;
+        if (to->left >= KITH_CREDIT_BYTES_MAX + 2 && kith_lane_rx_news(&peer->rx[i], &credit)) {
+            uint8_t body[KITH_CREDIT_BYTES_MAX];
+            kith_write_frame(to, KITH_FRAME_CREDIT, body, kith_credit_encode(&credit, body));
+        }
+    }
+}
+
+/* One chunk of one lane. */
+static void write_data(struct kith_peer *peer, unsigned channel, struct kith_writer *to)
+{
+    struct kith_lane_tx *lane = &peer->tx[channel];
+    uint64_t offset = lane->sent, ready = kith_lane_tx_ready(lane);
+    size_t most = to->left - KITH_FRAME_HEAD_BYTES_MAX - KITH_DATA_HEAD_BYTES_MAX;
+    size_t count = ready < KITH_CHUNK_BYTES_MAX ? (size_t)ready : KITH_CHUNK_BYTES_MAX;
+    count = count < most ? count : most;
+    kith_write_data_head(to, channel, offset, 0, count);
+    count = kith_lane_tx_take(lane, to->at, count);
+    to->at += count;
+    to->left -= count;
+}
+
+/* Lanes in turn, a chunk each, while there is room worth a frame. */
+static void write_lanes(struct kith_peer *peer, struct kith_writer *to)
+{
+    unsigned idle = 0;
+    while (idle < KITH_CHANNEL_COUNT &&
+           to->left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX)) {
+        unsigned channel = peer->next_channel;
+        peer->next_channel = (channel + 1) % KITH_CHANNEL_COUNT;
+        if (kith_lane_tx_ready(&peer->tx[channel]) > 0) {
+            write_data(peer, channel, to);
+            idle = 0;
+        } else {
+            idle++;
+        }
+    }
+}
+
+size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
+{
+    size_t count = conn->up ? take_control(conn, out, room) : 0;
+    struct kith_peer *peer = conn->peer;
+    struct kith_writer to = kith_writer_of(out + count, room - count);
+    if (conn->state == KITH_CONN_AUTHENTICATED && peer != NULL &&
+        peer->state == KITH_PEER_CONNECTED && conn->control_start == conn->control_count) {
+        write_credits(peer, &to);
+        write_lanes(peer, &to);
+    }
+    return count + kith_written(&to);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session.h: the structs of the session layer and what its files call of each other. Pure: time,
+ * randomness and sockets come in through the env and the drivers. Nothing here may be called from
+ * another thread than the loop's.
+ *
+ *   session.c    opening, keys, closing
+ *   listener.c   addresses where links come in
+ *   dial.c       attempts to reach an address, with pauses
+ *   conn.c       one link: bytes to frames, closing, liveness
+ *   handshake.c  HELLO, AUTH, INFO on a link
+ *   peer.c       who is there: adoption of links, messages, departure
+ *   scheduler.c  which bytes a link sends next
+ */
+#ifndef KITH_SESSION_SESSION_H
+#define KITH_SESSION_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/url.h"
+#include "protocol/adopt.h"
+#include "protocol/auth.h"
+#include "protocol/frame.h"
+#include "protocol/hello.h"
+#include "protocol/lane.h"
+#include "transport.h"
+
+enum { KITH_DRIVERS_MAX = 8, KITH_ADDRESS_TEXT_BYTES = 80 };
+
+struct kith_key_entry {
+    struct kith_node node;
+    kith_key key;
+    int dial;
+};
+
+struct kith_session {
+    struct kith_env *env;
+    const struct kith_driver *const *drivers;          /* ends with NULL */
+    struct kith_endpoint *endpoints[KITH_DRIVERS_MAX]; /* NULL = not opened yet */
+    void *owner;                                       /* the runtime's */
+    struct kith_node owner_node;                       /* likewise */
+    void (*ended)(struct kith_session *session); /* the owner tells on_closed, then destroys */
+
+    kith_session_config config; /* defaults filled in; the two names point into the arrays below */
+    char display_name[KITH_NAME_BYTES_MAX + 1], session_name[KITH_NAME_BYTES_MAX + 1];
+    kith_callbacks callbacks;
+    void *user;
+
+    uint8_t seed[KITH_ED25519_SEED_BYTES], key[KITH_ED25519_KEY_BYTES];
+    uint8_t incarnation[KITH_INCARNATION_BYTES];
+    kith_id id;
+    uint64_t
+        generation; /* of the last ADOPT this session issued, over all peers; never goes back */
+
+    struct kith_node keys, listeners, dials, conns, peers;
+    size_t key_count, listener_count, dial_count, unauthenticated_count, peer_count;
+    kith_session_stats stats;
+
+    enum {
+        KITH_SESSION_OPEN,
+        KITH_SESSION_FLUSHING,
+        KITH_SESSION_LEAVING,
+        KITH_SESSION_ENDED
+    } state;
+    struct kith_timer flush_timer;
+    uint64_t flush_until_us;
+    struct kith_deferred closing;
+};
+
+struct kith_listener {
+    struct kith_node node;
+    struct kith_session *session;
+    void *tag;
+    char url[KITH_URL_BYTES_MAX];
+    struct kith_port *ports[KITH_DRIVERS_MAX];
+    char port_urls[KITH_DRIVERS_MAX][KITH_URL_BYTES_MAX];
+    size_t port_count;
+    int announced, closing;
+    kith_err failed;
+    char detail[256];
+    struct kith_deferred events;
+};
+
+struct kith_dial {
+    struct kith_node node;
+    struct kith_session *session;
+    void *tag;
+    char text[KITH_URL_BYTES_MAX];
+    struct kith_url url;
+    const struct kith_driver *driver;
+    size_t driver_index;
+    int has_want, cancelled;
+    kith_id want;
+    uint64_t give_up_us;
+    uint32_t pause_ms;
+    struct kith_lookup lookup;
+    char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
+    size_t ip_count, ip_next;
+    struct kith_conn *conn; /* the attempt under way */
+    struct kith_peer *peer; /* READY was told */
+    struct kith_timer retry_timer;
+    struct kith_deferred start;
+};
+
+struct kith_conn {
+    struct kith_node node;
+    struct kith_session *session;
+    struct kith_link *link; /* the driver's half */
+    const struct kith_driver *driver;
+    struct kith_dial *dial; /* NULL when the other side dialled, or the dial was cancelled */
+    int dialled;
+    enum {
+        KITH_CONN_TRANSPORT,     /* the driver is shaking hands */
+        KITH_CONN_HELLO,         /* waits for HELLO */
+        KITH_CONN_AUTH,          /* waits for AUTH */
+        KITH_CONN_AUTHENTICATED, /* a candidate, or in use when peer->conn is this */
+        KITH_CONN_CLOSING,
+        KITH_CONN_DOWN
+    } state;
+    struct kith_decoder decoder;
+    uint8_t *control; /* control frames that wait, from control_start */
+    size_t control_start, control_count, control_room;
+    int up;
+
+    uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
+    struct kith_hello hello; /* theirs */
+    kith_id id;              /* theirs, proved once state is AUTHENTICATED */
+    uint8_t version, binding_type;
+    uint8_t binding[KITH_BINDING_BYTES];
+    kith_level level;
+    struct kith_auth auth; /* theirs */
+    struct kith_info info; /* theirs; name "" until it came */
+    struct kith_link_info link_info;
+
+    struct kith_peer *peer; /* set while this is the peer's current link */
+    struct kith_timer timer, ping_timer;
+    uint64_t heard_us, ping_sent_us;
+    uint8_t ping_nonce[KITH_PING_BYTES];
+    uint32_t pings_unanswered, rtt_us;
+    uint64_t rate_second;
+    uint32_t rate_idle, rate_pings;
+
+    kith_reason reason; /* why it ends: ours, or what the other side said */
+    char text[KITH_REASON_TEXT_BYTES_MAX + 1];
+    char remote_address[KITH_ADDRESS_TEXT_BYTES];
+    struct kith_deferred release;
+};
+
+struct kith_peer {
+    struct kith_node node;
+    struct kith_env *env;
+    struct kith_session *session; /* NULL once departed */
+    size_t references;
+    void *user;
+    kith_id id;
+    uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
+    char name[KITH_NAME_BYTES_MAX + 1];
+    kith_peer_state state;
+    struct kith_conn *conn;
+    uint64_t since, generation; /* the association */
+    uint32_t max_message_bytes; /* what we may send */
+    struct kith_send_share send_share;
+    struct kith_receive_share receive_share;
+    struct kith_lane_tx tx[KITH_CHANNEL_COUNT];
+    struct kith_lane_rx rx[KITH_CHANNEL_COUNT];
+    unsigned next_channel; /* round robin */
+    struct kith_deferred leave;
+    char leave_text[KITH_REASON_TEXT_BYTES_MAX + 1];
+};
+
+/* ---- session.c ---- */
+kith_err kith_session_create(struct kith_env *env, const struct kith_driver *const *drivers,
+                             const kith_session_config *config, const kith_callbacks *callbacks,
+                             void *user, struct kith_session **out);
+/* Frees a session whose `ended` was called; nothing of it is left then but keys. */
+void kith_session_destroy(struct kith_session *session);
+void kith_session_leave(struct kith_session *session, uint32_t flush_ms);
+kith_err kith_session_put_key(struct kith_session *session, const kith_key *key, unsigned flags);
+kith_err kith_session_drop_key(struct kith_session *session, const char *identity);
+/* Which driver serves a scheme ("any": the first that fits), and opens its endpoint. */
+kith_err kith_session_driver(struct kith_session *session, const char *scheme, size_t *index);
+kith_err kith_session_endpoint(struct kith_session *session, size_t index,
+                               struct kith_endpoint **out);
+/* Something that closing waits for has changed. */
+void kith_session_poke(struct kith_session *session);
+/* Counts a refusal and logs it with the address. */
+void kith_session_refused(struct kith_session *session, const char *remote, kith_reason reason,
+                          const char *detail);
+int kith_key_usable(const kith_key *key, const char **why);
+
+/* ---- listener.c ---- */
+kith_err kith_listener_open(struct kith_session *session, const char *url, void *tag,
+                            struct kith_listener **out);
+void kith_listener_end(struct kith_listener *listener);
+/* Frees without events. */
+void kith_listener_destroy(struct kith_listener *listener);
+
+/* ---- dial.c ---- */
+kith_err kith_dial_begin(struct kith_session *session, const char *url,
+                         const kith_dial_options *options, struct kith_dial **out);
+void kith_dial_end(struct kith_dial *dial);
+void kith_dial_destroy(struct kith_dial *dial);
+/* The attempt's link ended before its peer was connected. */
+void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_reason reason,
+                         const char *detail);
+void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer);
+/* Every dial that led to peer ends. */
+void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
+                              kith_reason reason);
+
+/* ---- conn.c ---- */
+struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,
+                                 kith_err *err);
+/* Queues a control frame and wakes the driver. */
+void kith_conn_send(struct kith_conn *conn, uint64_t type, const void *body, size_t length);
+/* Ends a link that is nobody's current one, telling the other side why. Idempotent. */
+void kith_conn_close(struct kith_conn *conn, kith_reason reason, const char *text);
+/* Ends a link because of what came over it; its peer, if it has one, departs. detail is for our
+ * log. */
+void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *detail);
+/* Frames that move nothing are cheap to send and not free to read: they have a rate. 0 to go on;
+ * else the link was ended. */
+int kith_conn_count_idle(struct kith_conn *conn);
+/* The link is in use from now on: looks after its liveness. */
+void kith_conn_watch(struct kith_conn *conn);
+void kith_conn_destroy(struct kith_conn *conn);
+
+/* ---- handshake.c ---- */
+void kith_handshake_start(struct kith_conn *conn);
+void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length);
+
+/* ---- peer.c ---- */
+struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uint8_t *key);
+void kith_peer_authenticated(struct kith_conn *conn);
+void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
+                    size_t count, int fin);
+void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length);
+kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
+                       uint64_t ticket);
+/* Ends it now: fates, DEPARTED, and every link to its key is closed with code. Only where the
+ * network caused it, or deferred. */
+void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *text,
+                      kith_reason code);
+/* The application's disconnect: departs at the end of the turn. */
+void kith_peer_kick(struct kith_peer *peer, const char *text);
+/* 1 when all that was sent is consumed. */
+int kith_peer_is_flushed(const struct kith_peer *peer);
+void kith_peer_unref(struct kith_peer *peer);
+/* This side decides which links are used. */
+int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith_conn *conn);
+
+/* ---- scheduler.c ---- */
+size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * callbacks.c: what Kith tells, noted in struct chat and reported. Decides nothing: that is done
+ * once per turn of the loop, in chat_turn().
+ */
+#include "chat.h"
+
+static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state state,
+                    kith_reason reason, const char *text, void *user)
+{
+    struct chat *const chat = user;
+    struct person *person = kith_peer_user(peer);
+    (void)session;
+    if (state == KITH_PEER_CONNECTED && person == NULL) {
+        person = people_add(&chat->people, peer);
+        if (person == NULL) {
+            report_error(&chat->report, "NOMEM", "", "out of memory: a peer is turned away");
+            (void)kith_peer_disconnect(peer, "out of memory");
+            return;
+        }
+        chat->had_company = 1;
+        report_joined(&chat->report, person);
+    } else if (state == KITH_PEER_DEPARTED && person != NULL) {
+        chat_forget_recipient(chat, person);
+        report_departed(&chat->report, person, reason, text);
+        people_remove(&chat->people, person);
+    }
+}
+
+static void on_message(kith_session *session, kith_peer *peer, const kith_message *message,
+                       void *user)
+{
+    struct chat *const chat = user;
+    const struct person *const person = kith_peer_user(peer);
+    (void)session;
+    if (person != NULL) {
+        report_message(&chat->report, person, message);
+    }
+}
+
+static void on_fate(kith_session *session, kith_peer *peer, uint64_t ticket, kith_fate fate,
+                    void *user)
+{
+    struct chat *const chat = user;
+    (void)session;
+    chat->unsettled--;
+    chat_settle(chat, kith_peer_user(peer), ticket, fate);
+}
+
+static void on_writable(kith_session *session, kith_peer *peer, unsigned channel, void *user)
+{
+    struct person *const person = kith_peer_user(peer);
+    (void)session;
+    (void)channel;
+    (void)user;
+    if (person != NULL) {
+        person->is_waiting = 0;
+    }
+}
+
+static void on_listener(kith_session *session, kith_listener *listener,
+                        const kith_listener_event *event, void *user)
+{
+    struct chat *const chat = user;
+    (void)session;
+    (void)listener;
+    if (event->kind == KITH_LISTENER_READY) {
+        report_listening(&chat->report, event->url);
+    } else if (event->kind == KITH_LISTENER_FAILED) {
+        report_error(&chat->report, kith_err_name(event->err), event->detail,
+                     "cannot listen on %s: %s", event->url, kith_err_text(event->err));
+        chat->exit_status = EXIT_FAILED;
+        chat_give_up_lines(chat);
+        chat_leave(chat, 0);
+    }
+}
+
+static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_event *event,
+                    void *user)
+{
+    struct chat *const chat = user;
+    struct chat_dial *const entry = event->tag;
+    const int is_first = !entry->is_decided;
+    (void)session;
+    (void)dial;
+    if (is_first) {
+        entry->is_decided = 1;
+        chat->dials_undecided--;
+    }
+    if (event->kind == KITH_DIAL_FAILED || event->kind == KITH_DIAL_CLOSED) {
+        chat->dials_live--;
+    }
+    /* A second way to somebody who is connected already is no failure. */
+    if (event->kind == KITH_DIAL_FAILED && event->reason != KITH_REASON_DUPLICATE) {
+        chat->dials_failed++;
+    }
+    report_dial(&chat->report, event, is_first);
+}
+
+static void on_closed(kith_session *session, void *user)
+{
+    struct chat *const chat = user;
+    (void)session;
+    chat->session = NULL;
+}
+
+const kith_callbacks chat_callbacks = {
+    .size = sizeof(kith_callbacks),
+    .on_peer = on_peer,
+    .on_message = on_message,
+    .on_fate = on_fate,
+    .on_writable = on_writable,
+    .on_listener = on_listener,
+    .on_dial = on_dial,
+    .on_closed = on_closed,
+};

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * chat.c: see chat.h.
+ */
+#define _GNU_SOURCE /* isatty */
+
+#include "chat.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "text.h"
+
+static void put_log(void *log_user, kith_log_level level, const char *text)
+{
+    (void)log_user;
+    fputs(level <= KITH_LOG_WARN ? "kith-chat: warning: " : "kith-chat: ", stderr);
+    text_put_safe(stderr, text, strlen(text));
+    putc('\n', stderr);
+}
+
+static int open_loop(struct chat *chat)
+{
+    static const kith_log_level levels[] = {KITH_LOG_ERROR, KITH_LOG_INFO, KITH_LOG_DEBUG};
+    kith_loop_config config = KITH_LOOP_CONFIG_INIT;
+    config.log = put_log;
+    config.log_level = levels[chat->options->verbose];
+    const kith_err err = kith_loop_new(&config, &chat->loop);
+    if (err != KITH_OK) {
+        report_kith_error(&chat->report, err, "no event loop");
+        return -1;
+    }
+    return 0;
+}
+
+static int open_session(struct chat *chat)
+{
+    kith_session_config config = KITH_SESSION_CONFIG_INIT;
+    config.display_name = chat->options->name;
+    config.session_name = chat->options->session;
+    config.security = chat->options->insecure ? KITH_SECURITY_NONE : KITH_SECURITY_PSK;
+    const kith_err err =
+        kith_session_open(chat->loop, &config, &chat_callbacks, chat, &chat->session);
+    if (err != KITH_OK) {
+        chat->session = NULL;
+        chat->exit_status = err == KITH_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+        report_kith_error(&chat->report, err, "the session could not be opened");
+        return -1;
+    }
+    report_open(&chat->report, chat->session);
+    return 0;
+}
+
+static int add_keys(struct chat *chat, const struct keyfile *keyfile)
+{
+    for (size_t i = 0; i < keyfile->count; i++) {
+        const kith_err err =
+            kith_session_add_key(chat->session, &keyfile->keys[i], i == 0 ? KITH_KEY_DIAL : 0);
+        if (err != KITH_OK) {
+            char what[64];
+            snprintf(what, sizeof what, "key %zu of the key file", i + 1);
+            chat->exit_status = EXIT_USAGE;
+            report_kith_error(&chat->report, err, what);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A URL that cannot be used is the user's mistake; anything else is a failure. */
+static int cannot_use(struct chat *chat, kith_err err, const char *option, const char *url)
+{
+    char what[256];
+    const int is_url =
+        err == KITH_ERR_ADDRESS || err == KITH_ERR_UNSUPPORTED || err == KITH_ERR_CONFIG;
+    chat->exit_status = is_url ? EXIT_USAGE : EXIT_FAILED;
+    snprintf(what, sizeof what, "%s %.200s", option, url);
+    report_kith_error(&chat->report, err, what);
+    return -1;
+}
+
+static int listen_and_dial(struct chat *chat)
+{
+    const struct options *const options = chat->options;
+    for (size_t i = 0; i < options->listen_count; i++) {
+        kith_listener *listener;
+        const kith_err err = kith_listen(chat->session, options->listen[i], NULL, &listener);
+        if (err != KITH_OK) {
+            return cannot_use(chat, err, "--listen", options->listen[i]);
+        }
+    }
+    for (size_t i = 0; i < options->connect_count; i++) {
+        kith_dial *dial;
+        kith_dial_options how = KITH_DIAL_OPTIONS_INIT;
+        how.tag = &chat->dials[i];
+        const kith_err err = kith_dial_open(chat->session, options->connect[i], &how, &dial);
+        if (err != KITH_OK) {
+            return cannot_use(chat, err, "--connect", options->connect[i]);
+        }
+        chat->dials[i].chat = chat;
+        chat->dials_undecided++;
+        chat->dials_live++;
+    }
+    return 0;
+}
+
+int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile)
+{
+    memset(chat, 0, sizeof *chat);
+    chat->options = options;
+    chat->exit_status = EXIT_FAILED; /* until it is open */
+    chat->is_interactive = isatty(STDIN_FILENO);
+    report_init(&chat->report, options);
+    input_init(&chat->input, STDIN_FILENO);
+    if (open_loop(chat) != 0 || open_session(chat) != 0 || add_keys(chat, keyfile) != 0 ||
+        listen_and_dial(chat) != 0) {
+        return -1;
+    }
+    chat->exit_status = EXIT_OK;
+    return 0;
+}
+
+void chat_free(struct chat *chat)
+{
+    kith_loop_free(&chat->loop); /* closes the session where it is still open */
+    while (chat->outbox.first != NULL) {
+        outbox_drop(&chat->outbox);
+    }
+    while (chat->people.first != NULL) {
+        people_remove(&chat->people, chat->people.first);
+    }
+}
+
+/* A peer that has left need not come back; who was never there may still find us. */
+int chat_expects_company(const struct chat *chat)
+{
+    if (chat->options->connect_count == 0) {
+        return !chat->had_company;
+    }
+    return chat->dials_live > 0;
+}
+
+/* Nobody of those we were told to connect to could be reached, and nobody came. */
+static int is_all_in_vain(const struct chat *chat)
+{
+    return chat->options->connect_count > 0 && !chat->had_company &&
+           chat->dials_failed == chat->options->connect_count;
+}
+
+void chat_turn(struct chat *chat)
+{
+    if (chat->is_leaving) {
+        return;
+    }
+    if (is_all_in_vain(chat)) {
+        report_error(&chat->report, "NOBODY", "see what is said about each of them",
+                     "nobody could be reached");
+        chat->exit_status = EXIT_FAILED;
+        chat_give_up_lines(chat);
+        chat_leave(chat, 0);
+        return;
+    }
+    /* From a terminal, the end is now; from elsewhere, when all is done. */
+    const int is_over = chat->is_quitting && chat->is_interactive;
+    if (chat->people.count == 0 && (is_over || !chat_expects_company(chat))) {
+        chat_give_up_lines(chat);
+    } else {
+        chat_send_lines(chat, chat->people.count > 0 &&
+                                  (chat->is_interactive || chat->dials_undecided == 0));
+    }
+    if (chat->is_quitting && chat->outbox.first == NULL && chat->unsettled == 0) {
+        chat_leave(chat, CHAT_FLUSH_MS);
+    }
+}
+
+int chat_wants_input(const struct chat *chat)
+{
+    if (chat->is_quitting || chat->is_leaving || chat->outbox.bytes > OUTBOX_BYTES_MAX) {
+        return 0;
+    }
+    for (const struct person *person = chat->people.first; person != NULL; person = person->next) {
+        if (person->is_waiting) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void chat_leave(struct chat *chat, uint32_t flush_ms)
+{
+    chat->is_leaving = 1;
+    if (chat->session != NULL) {
+        (void)kith_session_close(chat->session, flush_ms);
+    }
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * keyfile.c: see keyfile.h. Files are read with read(), not stdio, whose buffers could not be
+ * wiped.
+ */
+#define _GNU_SOURCE /* O_CLOEXEC, O_NOFOLLOW; prctl is Linux's own */
+
+#include "keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "text.h"
+
+/* The leak sanitizer looks at its own process in the very way that the guard forbids. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEYFILE_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define KEYFILE_SANITIZED 1
+#endif
+
+enum {
+    FILE_BYTES_MAX = 64 * 1024, /* 64 keys of at most 257 characters, and comments */
+    LINE_BYTES_MAX = KITH_KEY_IDENTITY_BYTES_MAX + 2 * KITH_KEY_BYTES_MAX + 2
+};
+
+/* Notes what went wrong; always -1, so that it can be returned. */
+__attribute__((format(printf, 3, 4))) static int wrong(struct keyfile_problem *problem,
+                                                       const char *hint, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    snprintf(problem->hint, sizeof problem->hint, "%s", hint);
+    return -1;
+}
+
+static int cannot_open(const char *path, int error, struct keyfile_problem *problem)
+{
+    if (error == ENOENT && strchr(path, ':') != NULL) { /* may well be a key: do not repeat it */
+        return wrong(problem,
+                     "put it into a file and name that; other users could see it already, so "
+                     "better make a new one with `kith-chat --new-key FILE`",
+                     "--key takes the name of a file, not the key itself");
+    }
+    return wrong(problem,
+                 error == ENOENT ? "make one with `kith-chat --new-key FILE`"
+                                 : "check the name and who may read it",
+                 "cannot open the key file %.200s: %s", path, strerror(error));
+}
+
+/* Reads a whole file. Gives its size, or -1 with *problem filled. */
+static ssize_t read_all(const char *path, char *out, size_t room, int *is_shared,
+                        struct keyfile_problem *problem)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return cannot_open(path, errno, problem);
+    }
+    struct stat status;
+    *is_shared = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 077) != 0;
+    size_t used = 0;
+    ssize_t got = 1;
+    while (used < room && (got = read(fd, out + used, room - used)) != 0) {
+        if (got < 0 && errno != EINTR) {
+            break;
+        }
+        used += got > 0 ? (size_t)got : 0;
+    }
+    const int error = errno;
+    close(fd);
+    if (got < 0) {
+        return wrong(problem, "name a key file", "cannot read %.200s: %s", path, strerror(error));
+    }
+    if (used == room) {
+        return wrong(problem, "name a key file", "%.200s is too large to be a key file", path);
+    }
+    return (ssize_t)used;
+}
+
+/* Takes one line, which ends with a NUL. */
+static int take_line(struct keyfile *keyfile, const char *line, const char *path, unsigned number,
+                     struct keyfile_problem *problem)
+{
+    static const char form[] = "a key is a line IDENTITY:HEXDIGITS; `kith-chat --new-key FILE` "
+                               "makes one";
+    if (line[0] == '#' || line[strspn(line, " \t\r")] == '\0') {
+        return 0;
+    }
+    if (keyfile->count == KEYFILE_KEYS_MAX) {
+        return wrong(problem, "remove some", "%.200s has more than %d keys", path,
+                     KEYFILE_KEYS_MAX);
+    }
+    if (kith_key_parse(line, &keyfile->keys[keyfile->count]) != KITH_OK) {
+        return wrong(problem, form, "line %u of %.200s: %s", number, path, kith_detail());
+    }
+    keyfile->count++;
+    return 0;
+}
+
+/* Splits the text into lines and takes each. text is changed and has room for one byte more. */
+static int take_lines(struct keyfile *keyfile, char *text, size_t bytes, const char *path,
+                      struct keyfile_problem *problem)
+{
+    unsigned number = 0;
+    text[bytes] = '\0';
+    if (memchr(text, '\0', bytes) != NULL) {
+        return wrong(problem, "name a key file", "%.200s is not a text file", path);
+    }
+    for (char *line = text; *line != '\0';) {
+        char *const end = line + strcspn(line, "\n");
+        const int is_last = *end == '\0';
+        *end = '\0';
+        if (take_line(keyfile, line, path, ++number, problem) != 0) {
+            return -1;
+        }
+        line = is_last ? end : end + 1;
+    }
+    if (keyfile->count == 0) {
+        return wrong(problem, "make one with `kith-chat --new-key FILE`",
+                     "there is no key in %.200s", path);
+    }
+    return 0;
+}
+
+int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
+{
+    char text[FILE_BYTES_MAX + 1];
+    keyfile->count = 0;
+    const ssize_t bytes = read_all(path, text, FILE_BYTES_MAX, &keyfile->is_shared, problem);
+    int result = -1;
+    if (bytes >= 0) {
+        result = take_lines(keyfile, text, (size_t)bytes, path, problem);
+    }
+    text_wipe(text, sizeof text);
+    if (result != 0) {
+        keyfile_wipe(keyfile);
+    }
+    return result;
+}
+
+void keyfile_wipe(struct keyfile *keyfile)
+{
+    for (size_t i = 0; i < KEYFILE_KEYS_MAX; i++) {
+        kith_key_wipe(&keyfile->keys[i]);
+    }
+    keyfile->count = 0;
+}
+
+/* Writes a line to a new file. Gives 0 or an errno. */
+static int write_new(const char *path, const char *line, size_t bytes)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return errno;
+    }
+    /* A umask may have taken from the mode, never added to it. */
+    int error = fchmod(fd, 0600) == 0 ? 0 : errno;
+    for (size_t done = 0; error == 0 && done < bytes;) {
+        const ssize_t written = write(fd, line + done, bytes - done);
+        if (written > 0) {
+            done += (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            error = written == 0 ? EIO : errno;
+        }
+    }
+    if (error == 0 && fsync(fd) != 0 && errno != EINVAL && errno != EROFS) {
+        error = errno;
+    }
+    if (close(fd) != 0 && error == 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        unlink(path);
+    }
+    return error;
+}
+
+int keyfile_create(const char *path, char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1],
+                   struct keyfile_problem *problem)
+{
+    kith_key key;
+    char line[LINE_BYTES_MAX + 1];
+    kith_err err = kith_key_generate(&key);
+    if (err == KITH_OK) {
+        err = kith_key_format(&key, line, LINE_BYTES_MAX);
+    }
+    if (err != KITH_OK) {
+        kith_key_wipe(&key);
+        return wrong(problem, kith_detail(), "no key could be made: %s", kith_err_text(err));
+    }
+    memcpy(identity, key.identity, sizeof key.identity);
+    kith_key_wipe(&key);
+    const size_t bytes = strlen(line);
+    line[bytes] = '\n';
+    const int error = write_new(path, line, bytes + 1);
+    text_wipe(line, sizeof line);
+    if (error == EEXIST) {
+        return wrong(problem, "choose another name, or remove it first",
+                     "%.200s exists already, and a key is never overwritten", path);
+    }
+    if (error != 0) {
+        return wrong(problem, "choose a folder where you may write", "cannot write %.200s: %s",
+                     path, strerror(error));
+    }
+    return 0;
+}
+
+void keyfile_guard_process(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(KEYFILE_SANITIZED)
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}

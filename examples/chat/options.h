@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * options.h: what the user asked for on the command line. Reads nothing else and starts nothing.
+ */
+#ifndef CHAT_OPTIONS_H
+#define CHAT_OPTIONS_H
+
+#include <stddef.h>
+
+#include <kith/kith.h>
+
+#define OPTIONS_URLS_MAX 64 /* each of --listen and --connect; a session takes 64 listeners */
+
+/* Exit statuses, as --help tells them. */
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct options {
+    char name[KITH_NAME_BYTES_MAX + 1]; /* as given, or the login name */
+    const char *session;
+    const char *key_file; /* NULL with --insecure */
+    const char *new_key;  /* not NULL: make a key there and do nothing else */
+    const char *listen[OPTIONS_URLS_MAX];
+    size_t listen_count;
+    const char *connect[OPTIONS_URLS_MAX];
+    size_t connect_count;
+    int insecure;
+    int json;
+    int verbose; /* 0, 1 (what Kith does) or 2 (everything it says) */
+    int help;
+    int version;
+};
+
+/* What is wrong with the command line: one sentence, and what to do. */
+struct options_problem {
+    char text[320];
+    const char *hint;
+};
+
+/* Fills options from the arguments, which it keeps pointing to. Gives 0, or -1 with *problem
+ * filled. options->json is right even then, as far as the arguments were read. */
+int options_read(struct options *options, int argc, char **argv, struct options_problem *problem);
+
+/* The text of --help. */
+const char *options_help(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * people.h: who is connected, under which label. Names need not be unique, so a label is the name
+ * alone where that is clear, and the name with the first digits of the id ("bob#1a2b") where not.
+ */
+#ifndef CHAT_PEOPLE_H
+#define CHAT_PEOPLE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include <kith/kith.h>
+
+#define PEOPLE_ADDRESS_BYTES_MAX 80
+#define PEOPLE_CIPHER_BYTES_MAX  64
+#define PEOPLE_LABEL_BYTES_MAX   (KITH_NAME_BYTES_MAX + 1 + 32)
+
+/* A connected peer: what is worth remembering of it, also for the moment when it has gone. */
+struct person {
+    struct person *next;
+    kith_peer *peer; /* lives as long as the person */
+    char id[37];     /* as text */
+    char digits[33]; /* the id's hex digits alone */
+    char name[KITH_NAME_BYTES_MAX + 1];
+    char label[PEOPLE_LABEL_BYTES_MAX + 1];
+    char transport[16];
+    char cipher[PEOPLE_CIPHER_BYTES_MAX];
+    char address[PEOPLE_ADDRESS_BYTES_MAX];
+    kith_level level;
+    int is_owed;    /* the line being sent has still to go to this one */
+    int is_waiting; /* its queue is full; on_writable will come */
+};
+
+struct people {
+    struct person *first; /* in the order in which they came */
+    size_t count;
+};
+
+/* Adds a connected peer and sets the peer's user pointer to its person. NULL: out of memory. */
+struct person *people_add(struct people *people, kith_peer *peer);
+
+/* Removes and frees. */
+void people_remove(struct people *people, struct person *person);
+
+/* The person whose label or id-qualified name text begins with, followed by a blank or the end;
+ * *rest is what follows the blanks. NULL: nobody, or *is_ambiguous: more than one. */
+struct person *people_find(const struct people *people, const char *text, const char **rest,
+                           int *is_ambiguous);
+
+/* Text of a level: "IDENTITY". */
+const char *people_level_name(kith_level level);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * report_lines.h: what the two halves of the report share: how a line and an event are put
+ * together. Nobody else includes it.
+ */
+#ifndef CHAT_REPORT_LINES_H
+#define CHAT_REPORT_LINES_H
+
+#include "json.h"
+#include "report.h"
+
+/* Begins an event with the two members that each has, and ends and flushes it. */
+void report_begin(struct report *report, struct json *json, const char *event);
+void report_end(struct report *report, struct json *json);
+
+/* Writes what stdout holds; notes when nobody reads it any more. */
+void report_flush(struct report *report);
+
+/* One line about what happened, after "* ". */
+__attribute__((format(printf, 2, 3))) void report_line(struct report *report, const char *format,
+                                                       ...);
+
+#endif

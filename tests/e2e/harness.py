@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: MIT
+"""What the end-to-end cases are made of: processes that are waited for by what they say, each wait
+with a deadline. Nothing here sleeps, and only processes that were started here are ever signalled."""
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import schema
+
+DEADLINE_S = 30.0  # of one wait; a sanitizer build on a busy machine takes its time
+BIN = None         # the folder of the programs, a pathlib.Path; set by run.py
+LOG_LINES_MAX = 60
+
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer")
+
+
+class Failure(Exception):
+    """A case did not go as it must."""
+
+
+# ---- cases ------------------------------------------------------------------------------------------
+
+CASES = {}
+
+
+def case(function):
+    """Registers a function as a case; it is called with a Case."""
+    name = function.__name__
+    assert name not in CASES, f"two cases are called {name}"
+    CASES[name] = function
+    return function
+
+
+class Case:
+    """One run of a case: its folder, its processes, and what they did wrong on the way."""
+
+    def __init__(self, name):
+        self.name = name
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kith-e2e-"))
+        self.processes = []
+        self.problems = []
+
+    def program(self, name):
+        path = BIN / name
+        if not path.exists():
+            raise Failure(f"{path} is missing: build it first")
+        return str(path)
+
+    def chat(self, name, *options, key=None, insecure=False, json_mode=True, **more):
+        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where."""
+        options = list(options)
+        if "--listen" not in options:
+            options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
+        if key is not None:
+            options += ["--key", str(key)]
+        if insecure:
+            options += ["--insecure"]
+        if json_mode:
+            options += ["--json"]
+        argv = [self.program("kith-chat"), "--name", name, *options]
+        return (Chat if json_mode else Process)(self, name, argv, **more)
+
+    def run(self, *arguments, program="kith-chat", **more):
+        """Runs a program to its end with empty input; gives the process."""
+        process = Process(self, program, [self.program(program), *map(str, arguments)], **more)
+        process.close_input()
+        process.wait_exit()
+        return process
+
+    def new_key(self, name="team.key"):
+        path = self.folder / name
+        made = self.run("--new-key", path)
+        check(made.status == 0, f"--new-key ended with {made.status}: {made.stderr_text()}")
+        return path
+
+    def write(self, name, text, mode=0o600):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def finish(self):
+        """Ends what still runs and takes away the folder."""
+        for process in self.processes:
+            process.end()
+        for process in self.processes:
+            found = SANITIZER.search(process.stderr_text())
+            if found:
+                self.problems.append(f"{process.name}: {found.group()}")
+            if process.status is not None and process.status < 0 and not process.was_signalled:
+                name = signal.Signals(-process.status).name
+                self.problems.append(f"{process.name} died of {name}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def logs(self):
+        """What the processes said, for whoever has to find out what happened."""
+        for process in self.processes:
+            yield f"-- {process.name} (pid {process.pid}, status {process.status}): {process.command}"
+            for stream, lines in (("out", process.stdout), ("err", process.stderr)):
+                if len(lines) > LOG_LINES_MAX:
+                    yield f"   {stream}: … {len(lines) - LOG_LINES_MAX} lines before"
+                for line in lines[-LOG_LINES_MAX:]:
+                    yield f"   {stream}: {line[:400]}"
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+# ---- processes --------------------------------------------------------------------------------------
+
+class Process:
+    """A program, and every line that it has said so far."""
+
+    def __init__(self, owner, name, argv, stdout=None, environment=None):
+        self.owner = owner
+        self.name = name
+        self.command = " ".join(argv)
+        self.stdout = []
+        self.stderr = []
+        self.status = None
+        self.was_signalled = False
+        self.changed = threading.Condition()
+        self.writers = []
+        surroundings = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR",)}
+        surroundings.update(environment or {})
+        self.popen = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=owner.folder, env=surroundings, start_new_session=True)
+        self.pid = self.popen.pid
+        owner.processes.append(self)
+        streams = [(self.popen.stderr, self.take_stderr)]
+        if stdout is None:
+            streams.append((self.popen.stdout, self.take_stdout))
+        self.readers = [threading.Thread(target=self.read, args=stream, daemon=True)
+                        for stream in streams]
+        for reader in self.readers:
+            reader.start()
+
+    def read(self, stream, take):
+        for raw in stream:
+            with self.changed:
+                take(raw.decode("utf-8", "replace").rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
+
+    def take_stdout(self, line):
+        self.stdout.append(line)
+
+    def take_stderr(self, line):
+        self.stderr.append(line)
+
+    def stdout_text(self):
+        return "\n".join(self.stdout)
+
+    def stderr_text(self):
+        return "\n".join(self.stderr)
+
+    def wait(self, what, find, deadline_s=None):
+        """Waits until find() gives something true, and gives it."""
+        end = time.monotonic() + (deadline_s or DEADLINE_S)
+        with self.changed:
+            while True:
+                found = find()
+                if found:
+                    return found
+                is_over = not any(reader.is_alive() for reader in self.readers)
+                left = end - time.monotonic()
+                if is_over:
+                    # Its streams have ended: nothing more will be said.
+                    raise Failure(f"{self.name} ended before {what}")
+                if left <= 0:
+                    raise Failure(f"{self.name}: {what} did not happen in {deadline_s or DEADLINE_S} s")
+                self.changed.wait(min(left, 1.0))
+
+    def expect_line(self, pattern, stream="stdout", deadline_s=None):
+        """Waits for a line that matches a regular expression; gives the match."""
+        compiled = re.compile(pattern)
+        lines = getattr(self, stream)
+
+        def find():
+            return next(filter(None, map(compiled.search, lines)), None)
+        return self.wait(f"a line on {stream} like {pattern!r}", find, deadline_s)
+
+    def write(self, data):
+        """Writes to its input; a large amount needs start_writing()."""
+        self.popen.stdin.write(data)
+        self.popen.stdin.flush()
+
+    def say(self, text):
+        self.write(text.encode() + b"\n")
+
+    def start_writing(self, data, then_close=True):
+        """Writes in the background, so that back pressure does not stop the case."""
+        def work():
+            try:
+                self.write(data)
+                if then_close:
+                    self.popen.stdin.close()
+            except (BrokenPipeError, ValueError):
+                pass
+        writer = threading.Thread(target=work, daemon=True)
+        self.writers.append(writer)
+        writer.start()
+
+    def close_input(self):
+        try:
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    def send_signal(self, number):
+        self.was_signalled = True
+        self.popen.send_signal(number)
+
+    def wait_exit(self, deadline_s=None):
+        """Waits for its end and for everything it said; gives the exit status."""
+        try:
+            self.status = self.popen.wait(deadline_s or DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} did not end in {deadline_s or DEADLINE_S} s") from None
+        for reader in self.readers:
+            reader.join(5)
+        return self.status
+
+    def expect_exit(self, status=0, deadline_s=None):
+        got = self.wait_exit(deadline_s)
+        check(got == status, f"{self.name} ended with status {got} instead of {status}: "
+                             f"{self.stderr_text()[-300:]}")
+
+    def end(self):
+        """Ends it if it still runs."""
+        if self.popen.poll() is None:
+            self.was_signalled = True
+            self.popen.kill()
+        self.status = self.popen.wait()
+        for reader in self.readers:
+            reader.join(5)
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            try:
+                if stream:
+                    stream.close()
+            except BrokenPipeError:
+                pass
+
+
+class Chat(Process):
+    """A kith-chat with --json: its events, each held against EVENTS.md as it comes."""
+
+    def __init__(self, *arguments, **more):
+        self.events = []
+        super().__init__(*arguments, **more)
+
+    def take_stdout(self, line):
+        super().take_stdout(line)
+        try:
+            event = json.loads(line)
+        except ValueError:
+            self.owner.problems.append(f"{self.name} wrote a line that is no JSON: {line[:200]!r}")
+            return
+        for problem in schema.problems_of(event):
+            self.owner.problems.append(f"{self.name}: {problem}: {line[:200]}")
+        if self.events and event["t_ms"] < self.events[-1]["t_ms"]:
+            self.owner.problems.append(f"{self.name}: t_ms went back: {line[:200]}")
+        self.events.append(event)
+
+    def all(self, event, **fields):
+        """Every event so far of that kind with those members."""
+        wanted = dict(fields, event=event)
+        return [e for e in list(self.events) if all(e.get(k) == v for k, v in wanted.items())]
+
+    def expect(self, event, count=1, deadline_s=None, **fields):
+        """Waits until there are count events of that kind with those members; gives the last."""
+        def find():
+            found = self.all(event, **fields)
+            return found[count - 1] if len(found) >= count else None
+        return self.wait(f"{count} × {event} {fields or ''}", find, deadline_s)
+
+    def url(self):
+        return self.expect("listening")["url"]
+
+    def port(self):
+        return int(self.url().rsplit(":", 1)[1])
+
+    def expect_peer(self, other, state="connected", **more):
+        return self.expect("peer", name=other, state=state, **more)
+
+    def texts(self, sender):
+        return [e["text"] for e in self.all("message", name=sender)]
+
+    def expect_texts(self, sender, texts, deadline_s=None):
+        """Waits for as many messages, which must be exactly these, in this order."""
+        self.wait(f"{len(texts)} messages from {sender}",
+                  lambda: len(self.texts(sender)) >= len(texts), deadline_s)
+        got = self.texts(sender)
+        check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
+                            f"{len(got)} instead of {len(texts)}, or in another order")
+
+    def leave(self):
+        """Ends its input; it must leave and end well."""
+        self.close_input()
+        self.expect_exit(0)
+
+
+# ---- ports and sockets ------------------------------------------------------------------------------
+
+_ports_given = set()
+_ports_lock = threading.Lock()
+
+
+def free_port():
+    """A port on 127.0.0.1 that is free now and that the system gives to nobody by itself: below the
+    range from which it takes ports for those who ask for any."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with _ports_lock, socket.socket() as probe:
+            if port in _ports_given:
+                continue
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            _ports_given.add(port)
+            return port
+
+
+def talk_raw(port, data, deadline_s=None):
+    """Connects, sends bytes, and gives all that comes back until the other side closes. No close
+    within the deadline is a failure."""
+    with socket.create_connection(("127.0.0.1", port), deadline_s or DEADLINE_S) as raw:
+        raw.settimeout(deadline_s or DEADLINE_S)
+        got = b""
+        try:
+            raw.sendall(data)
+            while chunk := raw.recv(65536):
+                got += chunk
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        except TimeoutError:
+            raise Failure(f"port {port} kept a stranger's connection open") from None
+        return got
+
+
+class Server:
+    """A TCP server on 127.0.0.1 whose every connection is handled by a function in a thread."""
+
+    def __init__(self, handle):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.handle = handle
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.settimeout(DEADLINE_S)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection:
+            try:
+                self.handle(connection)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # Closing alone would leave the accepting thread in its call.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        finally:
+            self.listener.close()

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * channel.c: what is known of a TLS connection whose handshake is finished: whether it is what was
+ * asked for, its keying material, its description. Must trust nothing that was only asked for:
+ * everything is read back from the connection.
+ */
+#include <wolfssl/options.h>
+
+#include <string.h>
+#include <wolfssl/ssl.h>
+
+#include "transports/tls/tls.h"
+
+#define SUITE_AES_128_GCM_SHA256 0x1301 /* RFC 8446 §B.4 */
+
+const char *kith__tls_objection(WOLFSSL *ssl, const struct kith__tls_handshake *handshake)
+{
+    WOLFSSL_X509 *certificate;
+    if (!wolfSSL_is_init_finished(ssl)) {
+        return "the TLS handshake is not finished";
+    }
+    if (wolfSSL_version(ssl) != TLS1_3_VERSION ||
+        wolfSSL_get_current_cipher_suite(ssl) != SUITE_AES_128_GCM_SHA256) {
+        return "the channel is not TLS 1.3 with TLS_AES_128_GCM_SHA256";
+    }
+    /* In TLS 1.3 a handshake is authenticated by a certificate or by a pre-shared key. */
+    certificate = wolfSSL_get_peer_certificate(ssl);
+    if (certificate != NULL) {
+        wolfSSL_X509_free(certificate);
+        return "the channel rests on a certificate, not on the pre-shared key";
+    }
+    if (!handshake->asked || !handshake->known) {
+        return "the channel does not rest on a pre-shared key of this session";
+    }
+    if (wolfSSL_get_curve_name(ssl) == NULL) {
+        return "the channel has no forward secrecy";
+    }
+    return NULL;
+}
+
+void kith__tls_info(WOLFSSL *ssl, const struct kith__tls_handshake *handshake,
+                    struct kith_link_info *info)
+{
+    int suite = wolfSSL_get_current_cipher_suite(ssl);
+    const char *name = wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8),
+                                                               (unsigned char)(suite & 0xff));
+    info->channel = KITH_CHANNEL_TLS13_PSK;
+    info->tls_version = (uint16_t)wolfSSL_version(ssl);
+    info->cipher_suite = (uint16_t)suite;
+    info->cipher = name != NULL ? name : "";
+    info->psk_identity = handshake->identity;
+}
+
+/* 1 when every byte is zero; looks at all of them, the content is secret. */
+static int is_zero(const uint8_t *bytes, size_t count)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < count; i++) {
+        any = (uint8_t)(any | bytes[i]);
+    }
+    return any == 0;
+}
+
+/* The library can say no and leave the buffer alone, and it has been seen to say yes and do so:
+ * both ends would then bind to the same nothing. So the buffer is filled with noise first. */
+kith_err kith__tls_export(WOLFSSL *ssl, const char *label, uint8_t *out, size_t out_bytes)
+{
+    const struct kith_crypto *crypto = &kith_default_crypto;
+    uint8_t prefill[64];
+    int written;
+    if (out_bytes < 16 || out_bytes > sizeof prefill ||
+        crypto->random(crypto->user, prefill, out_bytes) != KITH_OK) {
+        return KITH_ERR_CRYPTO;
+    }
+    memcpy(out, prefill, out_bytes);
+    written = wolfSSL_export_keying_material(ssl, out, out_bytes, label, strlen(label), NULL, 0,
+                                             0) == WOLFSSL_SUCCESS &&
+              memcmp(out, prefill, out_bytes) != 0 && !is_zero(out, out_bytes);
+    crypto->wipe(prefill, sizeof prefill);
+    if (!written) {
+        crypto->wipe(out, out_bytes);
+        return KITH_ERR_CRYPTO;
+    }
+    return KITH_OK;
+}
+
+void kith__tls_settle(WOLFSSL *ssl)
+{
+    wolfSSL_FreeArrays(ssl);
+}

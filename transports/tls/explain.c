@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * explain.c: why a TLS handshake failed, as a kith_reason and one sentence for a person. Must not
+ * tell the other side anything: alerts (RFC 8446 §6.2) are the library's business, and it sends the
+ * same one for an unknown identity and for a wrong key.
+ */
+#include <wolfssl/options.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/ssl.h>
+
+#include "transports/tls/tls.h"
+
+/* One failed handshake, looked at from here. */
+struct failure {
+    const struct kith__tls_handshake *handshake;
+    int error;          /* the library's, or one of the few that it translates */
+    int got, sent;      /* fatal alert, or -1 */
+    int dialled, heard; /* see kith__tls_explain() */
+    char *detail;
+};
+
+static kith_reason say(const struct failure *failure, kith_reason reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static kith_reason say(const struct failure *failure, kith_reason reason, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(failure->detail, KITH__TLS_DETAIL_BYTES, format, arguments);
+    va_end(arguments);
+    return reason;
+}
+
+static int about_certificates(int alert)
+{
+    return (alert >= no_certificate && alert <= certificate_unknown) || alert == unknown_ca ||
+           alert == certificate_required;
+}
+
+/* The alerts with which implementations answer a key that they do not have or that does not fit. */
+static int about_keys(int alert)
+{
+    return alert == handshake_failure || alert == illegal_parameter || alert == decrypt_error ||
+           alert == bad_record_mac || alert == access_denied || alert == unknown_psk_identity ||
+           alert == missing_extension || alert == insufficient_security;
+}
+
+static kith_reason from_their_alert(const struct failure *failure)
+{
+    if (failure->got == wolfssl_alert_protocol_version) {
+        return say(failure, KITH_REASON_NOT_KITH, "the other side does not take TLS 1.3");
+    }
+    if (failure->dialled && (about_keys(failure->got) || about_certificates(failure->got))) {
+        return say(failure, KITH_REASON_AUTH,
+                   "the other side does not accept the key \"%s\", or it has another key under "
+                   "that identity",
+                   failure->handshake->identity);
+    }
+    return say(failure, KITH_REASON_PROTOCOL, "the other side ended the TLS handshake (alert %d)",
+               failure->got);
+}
+
+static int is_closed(const struct failure *failure)
+{
+    return failure->sent < 0 &&
+           (failure->error == WOLFSSL_ERROR_SYSCALL ||
+            failure->error == WOLFSSL_ERROR_ZERO_RETURN || failure->error == SOCKET_PEER_CLOSED_E ||
+            failure->error == SOCKET_ERROR_E);
+}
+
+static int is_gibberish(const struct failure *failure)
+{
+    return failure->error == UNKNOWN_RECORD_TYPE || failure->error == PARSE_ERROR ||
+           failure->error == LENGTH_ERROR || failure->error == UNKNOWN_HANDSHAKE_TYPE ||
+           failure->error == BUFFER_ERROR;
+}
+
+static kith_reason as_client(const struct failure *failure)
+{
+    const char *identity = failure->handshake->identity;
+    if (about_certificates(failure->sent)) {
+        return say(failure, KITH_REASON_AUTH,
+                   "the other side shows a certificate and does not know the key \"%s\"", identity);
+    }
+    if (failure->error == PSK_KEY_ERROR || failure->error == EXT_MISSING) {
+        return say(failure, KITH_REASON_AUTH,
+                   failure->handshake->known
+                       ? "the other side takes the key \"%s\" only without forward secrecy"
+                       : "there is no key to dial with%s",
+                   failure->handshake->known ? identity : "");
+    }
+    if (failure->error == VERSION_ERROR) {
+        return say(failure, KITH_REASON_NOT_KITH, "the other side does not speak TLS 1.3");
+    }
+    return KITH_REASON_NONE;
+}
+
+static kith_reason as_server(const struct failure *failure)
+{
+    const char *identity = failure->handshake->identity;
+    if (failure->error == VERSION_ERROR || failure->error == UNSUPPORTED_PROTO_VERSION) {
+        return say(failure, KITH_REASON_NOT_KITH, "the other side does not offer TLS 1.3");
+    }
+    if (!failure->handshake->asked) {
+        return say(failure, KITH_REASON_NOT_KITH, "the other side offers no pre-shared key");
+    }
+    if (!failure->handshake->known) {
+        return say(failure, KITH_REASON_AUTH, "no key of the identity \"%s\" is known here",
+                   identity);
+    }
+    if (failure->error == BAD_BINDER) {
+        return say(failure, KITH_REASON_AUTH,
+                   "the other side has another key under the identity \"%s\"", identity);
+    }
+    if (failure->error == PSK_KEY_ERROR) {
+        return say(failure, KITH_REASON_AUTH,
+                   "the other side offers the key \"%s\" only without forward secrecy", identity);
+    }
+    return KITH_REASON_NONE;
+}
+
+static int fatal(const WOLFSSL_ALERT *alert)
+{
+    return alert->level == alert_fatal && alert->code > close_notify ? alert->code : -1;
+}
+
+kith_reason kith__tls_explain(WOLFSSL *ssl, const struct kith__tls_handshake *handshake,
+                              int dialled, int heard, char detail[KITH__TLS_DETAIL_BYTES])
+{
+    struct failure failure = {.handshake = handshake, .dialled = dialled, .heard = heard};
+    WOLFSSL_ALERT_HISTORY alerts = {{-1, -1}, {-1, -1}};
+    kith_reason reason;
+    (void)wolfSSL_get_alert_history(ssl, &alerts);
+    failure.error = wolfSSL_get_error(ssl, WOLFSSL_FATAL_ERROR);
+    failure.got = fatal(&alerts.last_rx);
+    failure.sent = fatal(&alerts.last_tx);
+    failure.detail = detail;
+    if (failure.got >= 0) {
+        return from_their_alert(&failure);
+    }
+    if (is_gibberish(&failure)) {
+        return say(&failure, KITH_REASON_NOT_KITH, "the other side does not speak TLS");
+    }
+    if (is_closed(&failure)) {
+        return say(&failure, KITH_REASON_LOST,
+                   heard ? "the other side closed the connection during the TLS handshake"
+                         : "the other side closed the connection before it said anything");
+    }
+    reason = dialled ? as_client(&failure) : as_server(&failure);
+    if (reason != KITH_REASON_NONE) {
+        return reason;
+    }
+    return say(&failure, KITH_REASON_PROTOCOL, "the TLS handshake failed (error %d, alert %d)",
+               failure.error, failure.sent);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * address.c: numeric addresses as text and back. Asks no name server.
+ */
+#define _DEFAULT_SOURCE /* IFF_UP */
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transports/websocket/ws.h"
+
+int kith__ws_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
+                           socklen_t *out_bytes)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    if (getaddrinfo(ip, service, &hints, &found) != 0) {
+        return 0;
+    }
+    memset(out, 0, sizeof *out);
+    memcpy(out, found->ai_addr, found->ai_addrlen);
+    *out_bytes = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 1;
+}
+
+/* A dual-stack socket sees IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). */
+static int unmap(const struct sockaddr *address, struct sockaddr_in *out)
+{
+    struct sockaddr_in6 six;
+    if (address->sa_family != AF_INET6) {
+        return 0;
+    }
+    memcpy(&six, address, sizeof six);
+    if (!IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
+        return 0;
+    }
+    memset(out, 0, sizeof *out);
+    out->sin_family = AF_INET;
+    out->sin_port = six.sin6_port;
+    memcpy(&out->sin_addr, &six.sin6_addr.s6_addr[12], 4);
+    return 1;
+}
+
+void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
+                             char out[KITH__WS_ADDRESS_BYTES])
+{
+    char host[KITH__WS_ADDRESS_BYTES - 10], port[8];
+    struct sockaddr_in four;
+    if (unmap(address, &four)) {
+        address = (const struct sockaddr *)(const void *)&four;
+        bytes = sizeof four;
+    }
+    if (getnameinfo(address, bytes, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        strcpy(out, "?");
+        return;
+    }
+    snprintf(out, KITH__WS_ADDRESS_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+             host, port);
+}
+
+const char *kith__ws_errno_text(int error, char *out, size_t out_bytes)
+{
+    if (strerror_r(error, out, out_bytes) != 0) {
+        snprintf(out, out_bytes, "error %d", error);
+    }
+    return out;
+}
+
+/* How useful an address is to others: 0 not at all. */
+static int usefulness(const struct ifaddrs *interface)
+{
+    const struct sockaddr *address = interface->ifa_addr;
+    if (address == NULL || (interface->ifa_flags & IFF_UP) == 0 ||
+        (interface->ifa_flags & IFF_LOOPBACK) != 0) {
+        return 0;
+    }
+    if (address->sa_family == AF_INET) {
+        return 2;
+    }
+    if (address->sa_family == AF_INET6) {
+        struct sockaddr_in6 six;
+        memcpy(&six, address, sizeof six);
+        return !IN6_IS_ADDR_LINKLOCAL(&six.sin6_addr);
+    }
+    return 0;
+}
+
+void kith__ws_address_of_machine(char out[KITH__WS_ADDRESS_BYTES])
+{
+    struct ifaddrs *all = NULL;
+    const struct ifaddrs *best = NULL;
+    strcpy(out, "127.0.0.1");
+    if (getifaddrs(&all) != 0) {
+        return;
+    }
+    for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
+        if (usefulness(one) > (best != NULL ? usefulness(best) : 0)) {
+            best = one;
+        }
+    }
+    if (best != NULL) {
+        int six = best->ifa_addr->sa_family == AF_INET6;
+        char host[KITH__WS_ADDRESS_BYTES - 2];
+        if (getnameinfo(best->ifa_addr,
+                        six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in), host,
+                        sizeof host, NULL, 0, NI_NUMERICHOST) == 0) {
+            snprintf(out, KITH__WS_ADDRESS_BYTES, six ? "[%s]" : "%s", host);
+        }
+    }
+    freeifaddrs(all);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * link.c: the life of a link, from the core's call or a stranger's connection to kith_up_down().
+ *
+ *   NEW ── dial ──> CONNECT ──> HANDSHAKE ──> UP ──> OVER ──> REPORTED
+ *    └──── accept ─────────────────^
+ *
+ * From every stage it can go to OVER. A link ends in one of three ways: lws closes it and says so
+ * (OVER), or it is cut (lws is told to close it when the turn ends), or it is drained first
+ * (stream.c). Why it ends is written down by whoever knows first. Must not write or read payload.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transports/websocket/ws.h"
+
+static void take_turn(struct kith_deferred *deferred);
+static void too_late(struct kith_timer *timer);
+static void socket_ready(struct kith_watch *watch, unsigned events);
+
+kith_err kith__ws_link_init(struct kith__ws_link *link)
+{
+    struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
+    struct kith_env *env = endpoint->base.env;
+    link->turn.run = take_turn;
+    link->deadline.fire = too_late;
+    kith__ws_socket_init(&link->socket, endpoint, socket_ready);
+    return kith_timer_set(env, &link->deadline,
+                          env->now_us + (uint64_t)endpoint->base.handshake_ms * 1000);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------
+ */
+
+void kith__ws_link_fail(struct kith__ws_link *link, kith_reason reason, const char *format, ...)
+{
+    va_list arguments;
+    if (link->reason != KITH_REASON_NONE) {
+        return;
+    }
+    link->reason = reason;
+    va_start(arguments, format);
+    vsnprintf(link->detail, sizeof link->detail, format, arguments);
+    va_end(arguments);
+}
+
+void kith__ws_link_cut(struct kith__ws_link *link)
+{
+    link->cut = 1;
+    kith_defer(kith__ws_endpoint_of(link)->base.env, &link->turn);
+}
+
+/* A line about a stranger who did not get in, unless there are too many. */
+static void log_refusal(struct kith__ws_link *link)
+{
+    struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
+    struct kith_env *env = endpoint->base.env;
+    if (env->now_us - endpoint->refusals_since_us >= 1000000) {
+        endpoint->refusals_since_us = env->now_us;
+        endpoint->refusals = 0;
+    }
+    if (endpoint->refusals++ < KITH__WS_REFUSALS_PER_S) {
+        kith_log(env, KITH_LOG_WARN, "%s: %s did not get in: %s", kith__ws_scheme(endpoint),
+                 link->remote, link->detail);
+    }
+}
+
+void kith__ws_link_over(struct kith__ws_link *link)
+{
+    struct kith_env *env = kith__ws_endpoint_of(link)->base.env;
+    int was_up = link->stage == KITH__WS_UP;
+    if (link->stage >= KITH__WS_OVER) {
+        return;
+    }
+    kith__ws_link_fail(link, KITH_REASON_LOST, "the connection to %s broke", link->remote);
+    link->stage = KITH__WS_OVER;
+    kith_timer_stop(env, &link->deadline);
+    if (!was_up && !link->dialled && link->reason != KITH_REASON_LOCAL) {
+        log_refusal(link);
+    }
+    kith_defer(env, &link->turn);
+}
+
+/* Closes the connection without a further word. */
+static void drop(struct kith__ws_link *link)
+{
+    struct lws *wsi = link->wsi;
+    if (wsi != NULL) {
+        /* Any milder reason waits up to 5 s for what lws has buffered. */
+        lws_close_free_wsi(wsi, LWS_CLOSE_STATUS_NOSTATUS_CONTEXT_DESTROY, "kith");
+    }
+    if (link->wsi != NULL) { /* lws has it closed already and only not yet said so */
+        lws_set_opaque_user_data(link->wsi, NULL);
+        link->wsi = NULL;
+    }
+    kith__ws_link_over(link);
+}
+
+static void report(struct kith__ws_link *link)
+{
+    kith_undefer(&link->turn);
+    link->stage = KITH__WS_REPORTED;
+    kith_up_down(&link->base, link->reason, link->detail);
+}
+
+/* The end of a turn: all that the core asked for and lws reported in it. */
+static void take_turn(struct kith_deferred *deferred)
+{
+    struct kith__ws_link *link = KITH_CONTAINER(deferred, struct kith__ws_link, turn);
+    struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
+    kith__ws_enter(endpoint);
+    if (link->cut) {
+        drop(link);
+    }
+    if (link->stage == KITH__WS_OVER) {
+        report(link);
+        return;
+    }
+    if (link->stage == KITH__WS_NEW) {
+        kith__ws_dial_begin(link);
+    } else if (link->stage == KITH__WS_UP && kith__ws_pump(link)) {
+        lws_close_free_wsi(link->wsi, LWS_CLOSE_STATUS_NOSTATUS, "kith");
+    }
+    kith_defer(endpoint->base.env, &endpoint->chores);
+}
+
+static void too_late(struct kith_timer *timer)
+{
+    struct kith__ws_link *link = KITH_CONTAINER(timer, struct kith__ws_link, deadline);
+    unsigned ms = kith__ws_endpoint_of(link)->base.handshake_ms;
+    const char *what = !link->dialled ? "%s did not finish its handshake within %u ms"
+                       : link->stage == KITH__WS_HANDSHAKE
+                           ? "%s answered, but did not finish the handshake within %u ms"
+                           : "%s did not answer within %u ms";
+    char text[KITH__WS_ADDRESS_BYTES + 80];
+    snprintf(text, sizeof text, what, link->remote, ms);
+    kith__ws_link_fail(link, KITH_REASON_TIMEOUT, "%s", text);
+    kith__ws_link_cut(link);
+}
+
+/* ---- the handshake ----------------------------------------------------------------------------
+ */
+
+/* lws's callbacks read straight into the core, so a wake-up may read more than one record. */
+static void socket_ready(struct kith_watch *watch, unsigned events)
+{
+    struct kith__ws_link *link = KITH_CONTAINER(watch, struct kith__ws_link, socket.watch);
+    kith__ws_enter(link->socket.endpoint);
+    if (link->stage == KITH__WS_CONNECT && !kith__ws_dial_connected(link)) {
+        return;
+    }
+    if ((events & KITH_READABLE) != 0 && !kith__ws_link_hear(link, link->socket.fd)) {
+        kith__ws_link_cut(link);
+        return;
+    }
+    kith__ws_service(&link->socket, events);
+    for (int i = 1; i < KITH__WS_READS_PER_TURN && link->more && link->stage == KITH__WS_UP; i++) {
+        link->more = 0;
+        kith__ws_service(&link->socket, KITH_READABLE);
+    }
+    link->more = 0;
+}
+
+/* Answers what is not ours in the one language that every such client understands, so that the
+ * other side can say what it ran into. */
+static int send_off(struct kith__ws_link *link, int fd, const char *what)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    char unread[1024];
+    /* Closing a socket with something unread would take the answer back. */
+    (void)recv(fd, unread, sizeof unread, MSG_DONTWAIT);
+    (void)send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s", what);
+    return 0;
+}
+
+/* A TLS client starts with a handshake record, 22 (RFC 8446 §5.1); an HTTP client with a method. */
+int kith__ws_link_hear(struct kith__ws_link *link, int fd)
+{
+    unsigned char first;
+    if (link->heard || recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
+        return 1;
+    }
+    link->heard = 1;
+    if (link->dialled) {
+        return 1;
+    }
+    if (kith__ws_endpoint_of(link)->secure) {
+        return first == 22 ? 1 : send_off(link, fd, "it does not speak TLS");
+    }
+    if (first == 22) {
+        return send_off(link, fd, "it speaks TLS, and this is a plain port");
+    }
+    return first >= 'A' && first <= 'Z' ? 1 : send_off(link, fd, "it does not speak WebSocket");
+}
+
+/* The handshake failed before HTTP: what does TLS say? */
+static void explain_tls(struct kith__ws_link *link, WOLFSSL *ssl)
+{
+    char text[KITH__TLS_DETAIL_BYTES];
+    kith_reason reason = kith__tls_explain(ssl, &link->tls, link->dialled, link->heard, text);
+    kith__ws_link_fail(link, reason, link->dialled ? "%s: %s" : "%.0s%s", link->remote, text);
+}
+
+static void explain_http(struct kith__ws_link *link, struct lws *wsi)
+{
+    unsigned status = link->dialled ? lws_http_client_http_response(wsi) : 0;
+    if (status != 0 && status != 101) {
+        kith__ws_link_fail(link, KITH_REASON_NOT_KITH,
+                           "%s is a web server, not a Kith peer (HTTP status %u)", link->remote,
+                           status);
+    } else if (!link->heard || kith__ws_endpoint_of(link)->secure) {
+        kith__ws_link_fail(link, KITH_REASON_LOST,
+                           "%s closed the connection before the WebSocket handshake was finished",
+                           link->remote);
+    } else {
+        kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s does not speak WebSocket", link->remote);
+    }
+}
+
+void kith__ws_link_explain(struct kith__ws_link *link, struct lws *wsi)
+{
+    WOLFSSL *ssl = lws_get_ssl(wsi);
+    if (link->reason != KITH_REASON_NONE || link->stage > KITH__WS_HANDSHAKE) {
+        return;
+    }
+    if (link->stage == KITH__WS_CONNECT) {
+        kith__ws_dial_explain(link);
+    } else if (ssl != NULL && !wolfSSL_is_init_finished(ssl)) {
+        explain_tls(link, ssl);
+    } else {
+        explain_http(link, wsi);
+    }
+}
+
+/* The last gate: whatever was configured, this is what the link really is. */
+static const char *objection(struct kith__ws_link *link, struct lws *wsi)
+{
+    WOLFSSL *ssl = lws_get_ssl(wsi);
+    if (kith__ws_endpoint_of(link)->secure) {
+        return ssl != NULL ? kith__tls_objection(ssl, &link->tls) : "the channel is not encrypted";
+    }
+    return ssl == NULL ? NULL : "the channel is encrypted where none was asked for";
+}
+
+int kith__ws_link_up(struct kith__ws_link *link, struct lws *wsi)
+{
+    struct kith_env *env = kith__ws_endpoint_of(link)->base.env;
+    const char *wrong = objection(link, wsi);
+    WOLFSSL *ssl = lws_get_ssl(wsi);
+    if (wrong != NULL) {
+        kith_log(env, KITH_LOG_ERROR, "%s: closed: %s", link->remote, wrong);
+        kith__ws_link_fail(link, KITH_REASON_AUTH, "%s", wrong);
+        return -1;
+    }
+    if (link->closing || link->cut) {
+        return -1;
+    }
+    link->stage = KITH__WS_UP;
+    kith_timer_stop(env, &link->deadline);
+    kith_up_link(&link->base);
+    if (ssl != NULL) {
+        kith__tls_settle(ssl);
+    }
+    return 0;
+}
+
+/* ---- calls of the core ------------------------------------------------------------------------
+ */
+
+/* RFC 6455 §7.4: 1000 is a normal end, 4000 to 4999 are ours. */
+static uint16_t close_code(unsigned code)
+{
+    return code == 0 || code > 999 ? 1000 : (uint16_t)(4000 + code);
+}
+
+void kith__ws_close(struct kith_link *base, unsigned code, int flush)
+{
+    struct kith__ws_link *link = (struct kith__ws_link *)(void *)base;
+    if (link->stage >= KITH__WS_OVER) {
+        return;
+    }
+    kith__ws_link_fail(link, KITH_REASON_LOCAL, "closed by this side");
+    if (!link->closing) {
+        link->closing = 1;
+        link->close_code = close_code(code);
+    }
+    if (!flush || link->stage != KITH__WS_UP || (link->mute && !link->goodbye)) {
+        link->cut = 1;
+    }
+    if (link->turn.run != NULL) { /* NULL: inside kith_up_accepted(), which looks at closing */
+        kith_defer(base->endpoint->env, &link->turn);
+    }
+}
+
+void kith__ws_tx_ready(struct kith_link *base)
+{
+    struct kith__ws_link *link = (struct kith__ws_link *)(void *)base;
+    if (link->stage == KITH__WS_UP && !link->mute) {
+        kith_defer(base->endpoint->env, &link->turn);
+    }
+}
+
+void kith__ws_info(struct kith_link *base, struct kith_link_info *info)
+{
+    struct kith__ws_link *link = (struct kith__ws_link *)(void *)base;
+    struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
+    memset(info, 0, sizeof *info);
+    info->channel = KITH_CHANNEL_PLAIN;
+    info->transport = kith__ws_scheme(endpoint);
+    info->cipher = "";
+    info->psk_identity = "";
+    info->remote_address = link->remote;
+    if (endpoint->secure && link->wsi != NULL) {
+        kith__tls_info(lws_get_ssl(link->wsi), &link->tls, info);
+    }
+}
+
+kith_err kith__ws_exporter(struct kith_link *base, const char *label, uint8_t *out,
+                           size_t out_bytes)
+{
+    struct kith__ws_link *link = (struct kith__ws_link *)(void *)base;
+    if (!kith__ws_endpoint_of(link)->secure) {
+        return KITH_ERR_UNSUPPORTED;
+    }
+    if (link->wsi == NULL || lws_get_ssl(link->wsi) == NULL) {
+        return KITH_ERR_CRYPTO;
+    }
+    return kith__tls_export(lws_get_ssl(link->wsi), label, out, out_bytes);
+}

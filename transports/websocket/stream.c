@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream.c: the bytes of a link, and the callback through which lws tells everything. The payloads
+ * of binary messages, one behind the other, are the stream; where a message ends means nothing, and
+ * nothing is put together, so a frame that claims 2^62 bytes costs nothing. Sending pulls: there is
+ * one queue, the core's.
+ */
+#include <string.h>
+
+#include "transports/websocket/ws.h"
+
+#define SUBPROTOCOL "kith.v1"
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
+
+/* The close frame is the last thing we write (RFC 6455 §5.5.1); then lws waits for the other
+ * side's, so that everything before it has been read. */
+static int goodbye(struct kith__ws_link *link, unsigned code)
+{
+    link->mute = link->goodbye = 1;
+    lws_close_reason(link->wsi, (enum lws_close_status)code, NULL, 0);
+    return 1;
+}
+
+/* lws takes everything and buffers what the socket does not: so one message at a time, until it had
+ * to. The buffer is shared by all links, since lws copies what it keeps. */
+int kith__ws_pump(struct kith__ws_link *link)
+{
+    uint8_t *payload = kith__ws_endpoint_of(link)->buffer + LWS_PRE;
+    if (link->mute || lws_partial_buffered(link->wsi)) {
+        return 0;
+    }
+    for (int i = 0; i < KITH__WS_PULLS_PER_TURN; i++) {
+        size_t count = kith_up_pull(&link->base, payload, KITH__WS_PULL_BYTES);
+        if (link->cut) {
+            return 0;
+        }
+        if (count == 0) {
+            return link->closing ? goodbye(link, link->close_code) : 0;
+        }
+        if (lws_write(link->wsi, payload, count, LWS_WRITE_BINARY) < 0) {
+            /* What came in is still to be read; then lws finds the end itself. */
+            link->mute = 1;
+            (void)shutdown(lws_get_socket_fd(link->wsi), SHUT_RDWR);
+            return 0;
+        }
+        if (lws_partial_buffered(link->wsi)) {
+            return 0; /* lws asks for writability itself */
+        }
+    }
+    (void)lws_callback_on_writable(link->wsi);
+    return 0;
+}
+
+static int writable(struct kith__ws_link *link)
+{
+    return link->stage == KITH__WS_UP && !link->cut && kith__ws_pump(link) ? -1 : 0;
+}
+
+/* ---- receiving --------------------------------------------------------------------------------
+ */
+
+/* The other side has a moment to take part in closing. */
+static void hurry(struct kith__ws_link *link)
+{
+    struct kith_env *env = kith__ws_endpoint_of(link)->base.env;
+    uint64_t at_us = env->now_us + KITH_LINK_CLOSE_MS * UINT64_C(1000);
+    if (kith_timer_set(env, &link->deadline, at_us) != KITH_OK) {
+        kith__ws_link_cut(link);
+    }
+}
+
+static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t count)
+{
+    if (link->stage != KITH__WS_UP || link->mute || link->cut) {
+        return 0;
+    }
+    if (!lws_frame_is_binary(link->wsi)) {
+        kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sent a text message", link->remote);
+        hurry(link);
+        return goodbye(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE) ? -1 : 0;
+    }
+    if (count > 0) {
+        link->more = count >= KITH__WS_RX_MORE_BYTES;
+        kith_up_rx(&link->base, bytes, count);
+    }
+    return 0;
+}
+
+/* A close frame came: lws answers it when this returns, so nothing may be written any more. */
+static void closed_by_peer(struct kith__ws_link *link, const uint8_t *bytes, size_t count)
+{
+    unsigned code = count >= 2 ? (unsigned)bytes[0] << 8 | bytes[1] : 1005;
+    kith__ws_link_fail(link, KITH_REASON_LOST, "%s closed the connection (WebSocket code %u)",
+                       link->remote, code);
+    link->mute = 1;
+    hurry(link);
+}
+
+/* ---- the opening handshake (RFC 6455 §4) ------------------------------------------------------
+ */
+
+static int header_is(struct lws *wsi, enum lws_token_indexes header, const char *value)
+{
+    char text[32];
+    return lws_hdr_copy(wsi, text, sizeof text, header) > 0 && strcmp(text, value) == 0;
+}
+
+/* lws has matched the subprotocol, but takes a request without one as well. */
+static int take_request(struct kith__ws_link *link, struct lws *wsi)
+{
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
+        lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 &&
+        header_is(wsi, WSI_TOKEN_VERSION, "13")) {
+        return 0;
+    }
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "it did not ask for " SUBPROTOCOL);
+    return -1;
+}
+
+static int take_response(struct kith__ws_link *link, struct lws *wsi)
+{
+    if (header_is(wsi, WSI_TOKEN_PROTOCOL, SUBPROTOCOL)) {
+        return 0;
+    }
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s speaks WebSocket, but not " SUBPROTOCOL,
+                       link->remote);
+    return -1;
+}
+
+/* Anything that is HTTP and not an upgrade to WebSocket. */
+static int refuse_http(struct kith__ws_link *link)
+{
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "it did not ask for a WebSocket");
+    return -1;
+}
+
+static void gone(struct kith__ws_link *link)
+{
+    link->wsi = NULL;
+    kith__ws_link_over(link);
+}
+
+/* ---- what lws tells ---------------------------------------------------------------------------
+ */
+
+static int callback_of_link(struct kith__ws_link *link, struct lws *wsi,
+                            enum lws_callback_reasons reason, void *in, size_t count)
+{
+    switch ((int)reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return strcmp(in, "websocket") == 0 ? 0 : refuse_http(link);
+    case LWS_CALLBACK_HTTP:
+    case LWS_CALLBACK_HTTP_BODY:
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+    case LWS_CALLBACK_RAW_ADOPT:
+    case LWS_CALLBACK_RAW_RX:
+        return refuse_http(link);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return take_request(link, wsi);
+    case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
+        return take_response(link, wsi);
+    case LWS_CALLBACK_ESTABLISHED:
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+        return kith__ws_link_up(link, wsi);
+    case LWS_CALLBACK_RECEIVE:
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        return receive(link, in, count);
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        return writable(link);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        closed_by_peer(link, in, count);
+        return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        kith__ws_link_explain(link, wsi); /* later the HTTP headers are gone */
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        gone(link);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t count)
+{
+    struct kith__ws_link *link;
+    if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
+        return kith__ws_server_tls(lws_vhost_user(in), user);
+    }
+    if (reason == LWS_CALLBACK_PROTOCOL_INIT || reason == LWS_CALLBACK_PROTOCOL_DESTROY) {
+        return 0; /* of the vhost, there is no connection to ask */
+    }
+    link = wsi != NULL ? lws_get_opaque_user_data(wsi) : NULL;
+    return link != NULL ? callback_of_link(link, wsi, reason, in, count) : 0;
+}
+
+const struct lws_protocols kith__ws_protocols[] = {
+    {
+        .name = SUBPROTOCOL,
+        .callback = callback,
+        .rx_buffer_size = KITH__WS_RX_BYTES,
+        .tx_packet_size = 2 * KITH__WS_PULL_BYTES, /* a whole message with its header at once */
+    },
+    LWS_PROTOCOL_LIST_TERM,
+};

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ws.h: what the files of this module share. Nothing outside the module includes it.
+ *
+ * libwebsockets ("lws") does TLS records, HTTP and frames; a wsi is its name for a connection. Who
+ * owns what:
+ *   endpoint  one lws context and vhost, the TLS contexts, one buffer for sending
+ *   port      one listening socket of ours; what it accepts is handed to lws
+ *   link      one wsi, from the moment lws has it until lws reports it destroyed
+ * lws is only ever entered from a wake-up of a socket, a timer or a deferred turn, never from a
+ * call of the core; so the core may call anything from inside an up-call.
+ */
+#ifndef KITH_TRANSPORTS_WEBSOCKET_WS_H
+#define KITH_TRANSPORTS_WEBSOCKET_WS_H
+
+#include <wolfssl/options.h>
+
+#include <libwebsockets.h>
+#include <sys/socket.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "limits.h"
+#include "transport.h"
+#include "transports/tls/tls.h"
+
+enum {
+    KITH__WS_PULL_BYTES = 64 * 1024, /* payload of one message that we send */
+    KITH__WS_PULLS_PER_TURN = 16,    /* 1 MiB of one link before others have their turn */
+    KITH__WS_READS_PER_TURN = 8,     /* TLS records, or buffers, of one link before others */
+    KITH__WS_RX_BYTES = 32 * 1024,   /* one TLS record must fit, or its rest waits unseen */
+    KITH__WS_RX_MORE_BYTES = 8192,   /* after less, looking for more is seldom worth it */
+    KITH__WS_SERVICE_BYTES = 64 * 1024,
+    KITH__WS_ACCEPTS_PER_TURN = 16, /* handshakes cost time; established links have their turn */
+    KITH__WS_BACKLOG = 128,         /* connections that the system holds until we accept them */
+    KITH__WS_ACCEPT_PAUSE_MS = 100, /* no descriptors left: asking again at once would spin */
+    KITH__WS_REFUSALS_PER_S = 10,   /* lines of log about strangers, so that they cannot flood it */
+    KITH__WS_DETAIL_BYTES = 400,    /* one sentence with an address and an identity */
+    KITH__WS_ADDRESS_BYTES = 80     /* "[IPv6%interface]:port" */
+};
+
+struct kith__ws_endpoint;
+
+/* A socket of lws, watched through kith_io. */
+struct kith__ws_socket {
+    struct kith_watch watch;
+    struct kith__ws_endpoint *endpoint;
+    int fd; /* -1: not watched */
+    unsigned events;
+};
+
+struct kith__ws_endpoint {
+    struct kith_endpoint base;
+    int secure; /* TLS on every link; else on none */
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct lws_log_cx log;
+    struct kith__tls_keys keys;
+    struct WOLFSSL_CTX *client_tls;
+    struct kith__ws_socket wakeup; /* lws's own */
+    struct kith_deferred chores;   /* what lws wants done without a socket being ready */
+    struct kith_timer alarm;       /* when it next has such */
+    uint8_t *buffer;               /* LWS_PRE bytes and KITH__WS_PULL_BYTES */
+    unsigned ports_closed;
+    uint64_t refusals_since_us;
+    unsigned refusals;
+};
+
+struct kith__ws_port {
+    struct kith_port base;
+    struct kith_watch watch;
+    struct kith_timer pause;
+    int fd;
+};
+
+/* In this order; only forwards. */
+enum kith__ws_stage {
+    KITH__WS_NEW = 0,   /* lws does not know of it */
+    KITH__WS_CONNECT,   /* dialled: TCP connects */
+    KITH__WS_HANDSHAKE, /* TLS and HTTP */
+    KITH__WS_UP,
+    KITH__WS_OVER,    /* lws has forgotten it; the core is told when this turn ends */
+    KITH__WS_REPORTED /* the core has been told */
+};
+
+struct kith__ws_link {
+    struct kith_link base;
+    enum kith__ws_stage stage;
+    struct lws *wsi; /* NULL before lws has it and after it is gone */
+    struct kith__ws_socket socket;
+    struct kith_deferred turn;
+    struct kith_timer deadline; /* of the handshake */
+    struct kith__tls_handshake tls;
+
+    uint8_t dialled;
+    uint8_t heard;       /* a byte came in */
+    uint8_t closing;     /* the core called close() */
+    uint8_t cut;         /* end it when this turn ends, whatever is unsent */
+    uint8_t mute;        /* nothing more may be written */
+    uint8_t goodbye;     /* our close frame is on its way, the other side's is awaited */
+    uint8_t more;        /* so much came at once that more is likely there */
+    uint16_t close_code; /* WebSocket's */
+    kith_reason reason;  /* why it ends; NONE = not known yet */
+    struct sockaddr_storage peer;
+    socklen_t peer_bytes;
+    char remote[KITH__WS_ADDRESS_BYTES];
+    char authority[KITH_URL_BYTES_MAX]; /* dialled: "host:port" for the HTTP request */
+    char detail[KITH__WS_DETAIL_BYTES];
+};
+
+static inline struct kith__ws_endpoint *kith__ws_endpoint_of(const struct kith__ws_link *link)
+{
+    return (struct kith__ws_endpoint *)(void *)link->base.endpoint;
+}
+
+static inline const char *kith__ws_scheme(const struct kith__ws_endpoint *endpoint)
+{
+    return endpoint->secure ? "wss" : "ws";
+}
+
+/* ---- endpoint.c */
+
+kith_err kith__ws_endpoint_open(struct kith_endpoint *endpoint);
+void kith__ws_endpoint_close(struct kith_endpoint *endpoint);
+/* lws made the context of the server side: sets it up. 0, or -1. */
+int kith__ws_server_tls(struct kith__ws_endpoint *endpoint, struct WOLFSSL_CTX *context);
+
+/* ---- loop.c: lws on kith_io */
+
+extern const lws_plugin_evlib_t kith__ws_event_library;
+
+/* Says on whose behalf this thread calls lws from now on; NULL: nobody's. */
+void kith__ws_enter(struct kith__ws_endpoint *endpoint);
+/* Sends the log lines of lws to where they belong. */
+void kith__ws_log_start(struct kith__ws_endpoint *endpoint);
+void kith__ws_chores_start(struct kith__ws_endpoint *endpoint);
+void kith__ws_chores_stop(struct kith__ws_endpoint *endpoint);
+void kith__ws_socket_init(struct kith__ws_socket *socket, struct kith__ws_endpoint *endpoint,
+                          void (*on_ready)(struct kith_watch *watch, unsigned events));
+/* Lets lws look at a socket that is ready. */
+void kith__ws_service(struct kith__ws_socket *socket, unsigned events);
+
+/* ---- port.c */
+
+kith_err kith__ws_listen(struct kith_port *port, const struct kith_address *address, char *url,
+                         size_t url_bytes);
+void kith__ws_port_close(struct kith_port *port);
+
+/* ---- dial.c */
+
+kith_err kith__ws_dial(struct kith_link *link, const struct kith_address *address);
+/* Hands the link to lws. */
+void kith__ws_dial_begin(struct kith__ws_link *link);
+/* 1 when TCP is connected; else it is under way, or has failed and the link ends. */
+int kith__ws_dial_connected(struct kith__ws_link *link);
+/* lws gave up before TCP was connected: finds out why. */
+void kith__ws_dial_explain(struct kith__ws_link *link);
+
+/* ---- link.c */
+
+/* Starts the deadline. NOMEM: nothing was started. */
+KITH_MUST_USE kith_err kith__ws_link_init(struct kith__ws_link *link);
+/* Remembers why the link ends; only the first reason counts. */
+void kith__ws_link_fail(struct kith__ws_link *link, kith_reason reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Ends the link when this turn ends, without writing what is left. */
+void kith__ws_link_cut(struct kith__ws_link *link);
+/* lws has no connection for the link, or no more. Idempotent. */
+void kith__ws_link_over(struct kith__ws_link *link);
+/* lws is about to close the connection, everything about it can still be asked. */
+void kith__ws_link_explain(struct kith__ws_link *link, struct lws *wsi);
+/* Both sides have finished the handshake. 0, or -1 for lws to close. */
+int kith__ws_link_up(struct kith__ws_link *link, struct lws *wsi);
+/* Looks at the first byte that comes in, before lws does. 0 when the link ends for it. */
+int kith__ws_link_hear(struct kith__ws_link *link, int fd);
+
+void kith__ws_close(struct kith_link *link, unsigned code, int flush);
+void kith__ws_tx_ready(struct kith_link *link);
+void kith__ws_info(struct kith_link *link, struct kith_link_info *info);
+kith_err kith__ws_exporter(struct kith_link *link, const char *label, uint8_t *out,
+                           size_t out_bytes);
+
+/* ---- stream.c: bytes of a link that is up, and the callback of lws */
+
+extern const struct lws_protocols kith__ws_protocols[];
+
+/* Pulls and writes until there is nothing left, the socket is full or the link had its share. 1:
+ * all is written and the core wants the link closed: lws is to close it now. */
+int kith__ws_pump(struct kith__ws_link *link);
+
+/* ---- address.c: addresses as text */
+
+/* "192.0.2.1:80", "[2001:db8::1]:80"; an IPv4 address inside an IPv6 one as IPv4. */
+void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
+                             char out[KITH__WS_ADDRESS_BYTES]);
+/* A numeric address and a port. 1 when it is one. */
+int kith__ws_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
+                           socklen_t *out_bytes);
+/* The text of an errno, safe on any thread. */
+const char *kith__ws_errno_text(int error, char *out, size_t out_bytes);
+/* Host part for a URL of a socket that is bound to all addresses. */
+void kith__ws_address_of_machine(char out[KITH__WS_ADDRESS_BYTES]);
+
+#endif
