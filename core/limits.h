@@ -36,8 +36,8 @@ enum {
     KITH_LANES_MAX = 1024,                     /* per peer: bounds the table in ADOPT */
 
     /* Links. */
-    KITH_LINKS_UNAUTHENTICATED_MAX =
-        64, /* per session: each holds up to 64 KiB and a handshake's CPU time */
+    KITH_LINKS_PENDING_MAX = 64, /* links that came in and are no peer's, per session: each holds up
+                                  * to 64 KiB and a handshake's CPU time */
     KITH_LINKS_PER_KEY_MAX =
         4, /* authenticated links to one key: current, and duplicates that wait to be closed */
     KITH_LINK_CLOSE_MS = 1000, /* a closing link may take so long to write its last bytes */
@@ -50,6 +50,8 @@ enum {
     KITH_PING_PER_S_MAX = 50, /* PINGs answered per second; we send one per idle_ping_ms */
     KITH_IDLE_FRAMES_PER_S_MAX =
         1000, /* frames per second that move nothing (ignored ones, empty DATA, stale CREDIT) */
+
+    KITH_REFUSAL_LINES_PER_S_MAX = 10, /* lines of log about strangers, per session */
 
     /* A session's tables. */
     KITH_LISTENERS_MAX = 64,

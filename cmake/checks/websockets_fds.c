@@ -151,10 +151,11 @@ int main(void)
     }
     after = open_descriptors();
     lws_context_destroy(context);
+    wolfSSL_CTX_free(client_ctx);
     if (established != DIALS / 2)
         return cannot("not every dial was established");
     if (after > before) {
-        printf("%d of %d dials left a descriptor open\n", after - before, DIALS);
+        printf("%d dials left %d descriptors open\n", DIALS, after - before);
         return 1;
     }
     printf("%d dials, no descriptor left open\n", DIALS);

@@ -183,6 +183,8 @@ function(kith_provide name)
         if(waited)
             kith_deps_unlock()
         endif()
+        # A cache that was emptied is noticed by the next build.
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ready})
         set(from "${KITH_DEPS_NAME} built here (cache ${prefix})")
     endif()
 

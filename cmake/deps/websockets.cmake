@@ -51,7 +51,7 @@ function(kith_build_websockets source out stage)
     kith_deps_step("cmake" ${out} ${CMAKE_COMMAND} -C ${out}/first.cmake
         -S ${source} -B ${out} -G "Unix Makefiles" ${KITH_RECIPE_websockets_FLAGS} ${cross}
         -DCMAKE_C_COMPILER=${KITH_DEPS_CC}
-        "-DCMAKE_C_FLAGS=${cflags} -ffile-prefix-map=${source}=libwebsockets ${KITH_DEPS_C_FLAGS}")
+        "-DCMAKE_C_FLAGS=${cflags} ${KITH_DEPS_C_FLAGS}")
     kith_deps_step("make" ${out} make -j${KITH_DEPS_JOBS})
     kith_deps_step("make install" ${out} make install DESTDIR=${stage})
 endfunction()

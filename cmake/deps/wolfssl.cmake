@@ -45,7 +45,7 @@ function(kith_build_wolfssl source out stage)
     kith_deps_step("autogen.sh" ${source} sh ./autogen.sh)
     kith_deps_step("configure" ${source} sh ./configure ${KITH_RECIPE_wolfssl_FLAGS}
         CC=${KITH_DEPS_CC}
-        "CFLAGS=${cflags} -ffile-prefix-map=${source}=wolfssl ${KITH_DEPS_C_FLAGS}")
+        "CFLAGS=${cflags} ${KITH_DEPS_C_FLAGS}")
     kith_deps_step("make" ${source} make -j${KITH_DEPS_JOBS})
     kith_deps_step("make install" ${source} make install DESTDIR=${stage})
 endfunction()

@@ -77,9 +77,46 @@ const char *kith_reason_text(kith_reason reason)
     return "?";
 }
 
+kith_reason kith_reason_to_wire(kith_reason reason)
+{
+    switch (reason) {
+    case KITH_REASON_NONE:
+    case KITH_REASON_LOCAL:
+        return KITH_REASON_LEFT;
+    case KITH_REASON_LOST:
+    case KITH_REASON_REFUSED:
+    case KITH_REASON_UNREACHABLE:
+    case KITH_REASON_NAME:
+        return KITH_REASON_TIMEOUT;
+    case KITH_REASON_NOT_KITH:
+        return KITH_REASON_PROTOCOL;
+    case KITH_REASON_COUNT:
+        return KITH_REASON_INTERNAL;
+    case KITH_REASON_LEFT:
+    case KITH_REASON_TIMEOUT:
+    case KITH_REASON_RESTARTED:
+    case KITH_REASON_KICKED:
+    case KITH_REASON_BANNED:
+    case KITH_REASON_REJECTED:
+    case KITH_REASON_PROTOCOL:
+    case KITH_REASON_VERSION:
+    case KITH_REASON_AUTH:
+    case KITH_REASON_SELF:
+    case KITH_REASON_ID_IN_USE:
+    case KITH_REASON_SESSION:
+    case KITH_REASON_ROLE:
+    case KITH_REASON_FULL:
+    case KITH_REASON_DUPLICATE:
+    case KITH_REASON_INTERNAL:
+        break;
+    }
+    return reason;
+}
+
 kith_reason kith_reason_from_wire(unsigned long long code)
 {
-    return code < KITH_REASON_COUNT ? (kith_reason)code : KITH_REASON_NONE;
+    kith_reason reason = code < KITH_REASON_COUNT ? (kith_reason)code : KITH_REASON_LOST;
+    return kith_reason_to_wire(reason) == reason ? reason : KITH_REASON_LOST;
 }
 
 /* Bytes of the UTF-8 sequence that starts at text, or 0 when it is none (RFC 3629 §4: no overlong

@@ -17,8 +17,10 @@ kith_err kith_fail(kith_err err, const char *format, ...) __attribute__((format(
 /* Forgets the detail text; every public function starts with it. */
 void kith_detail_clear(void);
 
-/* A code from the network as a reason; an unknown one is NONE. */
+/* Reasons on the wire: some are only for the application. A code from the network that is one of
+ * those, or unknown, is LOST; sent in their place is the nearest one that may be. */
 kith_reason kith_reason_from_wire(unsigned long long code);
+kith_reason kith_reason_to_wire(kith_reason reason);
 
 /* 1 when text is UTF-8 (RFC 3629) of min to max bytes without control characters (C0, DEL, C1). */
 int kith_text_ok(const char *text, size_t bytes, size_t min, size_t max);

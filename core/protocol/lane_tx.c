@@ -86,7 +86,19 @@ static kith_err add_receipt(struct kith_lane_tx *lane, uint64_t end, uint64_t ti
     receipt->end = end;
     receipt->ticket = ticket;
     kith_list_append(&lane->receipts, &receipt->node);
+    hold(lane, lane->held_bytes + sizeof *receipt);
     return KITH_OK;
+}
+
+/* Takes the first receipt out and gives its ticket. */
+static uint64_t settle_first(struct kith_lane_tx *lane)
+{
+    struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
+    uint64_t ticket = receipt->ticket;
+    kith_list_remove(&receipt->node);
+    hold(lane, lane->held_bytes - sizeof *receipt);
+    kith_free(lane->env, receipt);
+    return ticket;
 }
 
 kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
@@ -94,9 +106,10 @@ kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t c
 {
     size_t total = kith_varint_bytes(count) + count;
     struct kith_record *record;
+    size_t cost = sizeof *record + total + (ticket != 0 ? sizeof(struct receipt) : 0);
     struct kith_writer to;
-    if (!has_room(lane, sizeof *record + total)) {
-        lane->refused_bytes = sizeof *record + total;
+    if (!has_room(lane, cost)) {
+        lane->refused_bytes = cost;
         return KITH_ERR_AGAIN;
     }
     record = kith_resize(lane->env, NULL, sizeof *record + total);
@@ -173,13 +186,10 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
     release_received(lane);
     while (!kith_list_empty(&lane->receipts)) {
         struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
-        uint64_t ticket = receipt->ticket;
         if (receipt->end > lane->consumed) {
             break;
         }
-        kith_list_remove(&receipt->node);
-        kith_free(lane->env, receipt);
-        settled(user, ticket);
+        settled(user, settle_first(lane));
     }
     return 1;
 }
@@ -200,9 +210,7 @@ int kith_lane_tx_next_ticket(struct kith_lane_tx *lane, uint64_t *ticket, int *u
         return 0;
     }
     receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
-    *ticket = receipt->ticket;
     *unsent = receipt->start >= lane->highest;
-    kith_list_remove(&receipt->node);
-    kith_free(lane->env, receipt);
+    *ticket = settle_first(lane);
     return 1;
 }

@@ -122,6 +122,9 @@ kith_err kith_session_open(kith_loop *loop, const kith_session_config *config,
     if (!kith_loop_is_mine(loop)) {
         return KITH_ERR_THREAD;
     }
+    if (kith_loop_is_freeing(loop)) {
+        return kith_fail(KITH_ERR_CLOSED, "the loop is being freed");
+    }
     err = kith_take_sized("kith_session_config", &known_config, sizeof known_config, config);
     if (err == KITH_OK) {
         err =

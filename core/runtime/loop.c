@@ -53,7 +53,9 @@ struct kith_loop {
     uv_thread_t own_thread;
     int has_own_thread;
     atomic_int own_thread_ended;
-    int turning;               /* inside uv_run() */
+    atomic_int running;        /* a run or a step is under way, on whatever thread */
+    int freeing;               /* no new sessions */
+    int until_empty;           /* a run ends with the last session */
     int dirty;                 /* a watch changed: libuv tells the kernel at its next turn */
     uint64_t step_until_us;    /* a step waits no longer */
     struct kith_node sessions; /* open ones */
@@ -92,7 +94,8 @@ static void on_prepare(uv_prepare_t *prepare)
     more = kith_deferred_run(&loop->env);
     next_us = kith_timers_next_us(&loop->env.timers);
     next_us = next_us < loop->step_until_us ? next_us : loop->step_until_us;
-    if (more || atomic_load(&loop->stopping)) {
+    if (more || atomic_load(&loop->stopping) ||
+        (loop->until_empty && kith_list_empty(&loop->sessions))) {
         next_us = 0;
     }
     if (next_us == KITH_TIME_NEVER) {
@@ -381,13 +384,11 @@ kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out)
 
 static void turn(kith_loop *loop, uv_run_mode mode)
 {
-    loop->turning = 1;
     loop->dirty = 0;
     (void)uv_run(&loop->uv, mode);
-    loop->turning = 0;
 }
 
-/* Lets every session leave without waiting for deliveries, and waits for their links. */
+/* Lets every session leave without waiting for deliveries or for the other sides. */
 static void cut_sessions(kith_loop *loop)
 {
     uint64_t until_us;
@@ -397,6 +398,11 @@ static void cut_sessions(kith_loop *loop)
         kith_session_leave(KITH_CONTAINER(at, struct kith_session, owner_node), 0);
     }
     loop->step_until_us = until_us;
+    loop->until_empty = 1;
+    turn(loop, UV_RUN_NOWAIT); /* time for a last word, not for an answer */
+    for (struct kith_node *at = loop->sessions.next; at != &loop->sessions; at = at->next) {
+        kith_session_abort(KITH_CONTAINER(at, struct kith_session, owner_node));
+    }
     while (!kith_list_empty(&loop->sessions) && loop->env.now_us < until_us) {
         turn(loop, UV_RUN_ONCE);
     }
@@ -421,6 +427,16 @@ static void close_handles(kith_loop *loop)
     uv_mutex_destroy(&loop->mutex);
 }
 
+static void drop_posts(kith_loop *loop)
+{
+    while (!kith_list_empty(&loop->posts)) {
+        struct post *post = KITH_CONTAINER(loop->posts.next, struct post, node);
+        kith_list_remove(&post->node);
+        kith_free(&loop->env, post);
+    }
+    loop->post_count = 0;
+}
+
 void kith_loop_free(kith_loop **handle)
 {
     kith_loop *loop = handle != NULL ? *handle : NULL;
@@ -432,13 +448,12 @@ void kith_loop_free(kith_loop **handle)
         kith_loop_stop(loop);
         (void)uv_thread_join(&loop->own_thread);
     }
+    atomic_store(&loop->stopping, 0);
     atomic_store(&loop->thread, this_thread());
+    loop->freeing = 1;
+    drop_posts(loop);
     cut_sessions(loop);
-    while (!kith_list_empty(&loop->posts)) {
-        struct post *post = KITH_CONTAINER(loop->posts.next, struct post, node);
-        kith_list_remove(&post->node);
-        kith_free(&loop->env, post);
-    }
+    drop_posts(loop);
     close_handles(loop);
     kith_env_fini(&loop->env);
     env = loop->env;
@@ -449,16 +464,19 @@ void kith_loop_free(kith_loop **handle)
 /* ---- running ----------------------------------------------------------------------------------
  */
 
-static void run_until(kith_loop *loop, int with_sessions_only)
+static void run_until(kith_loop *loop, int until_empty)
 {
     atomic_store(&loop->thread, this_thread());
+    loop->until_empty = until_empty;
     while (!atomic_exchange(&loop->stopping, 0) &&
-           (!with_sessions_only || !kith_list_empty(&loop->sessions))) {
+           (!until_empty || !kith_list_empty(&loop->sessions))) {
         turn(loop, UV_RUN_ONCE);
     }
+    loop->until_empty = 0;
 }
 
-static kith_err check_free(kith_loop *loop)
+/* Takes the loop for one run or step. */
+static kith_err begin_running(kith_loop *loop)
 {
     if (loop == NULL) {
         return kith_fail(KITH_ERR_INVALID, "loop: is NULL");
@@ -467,7 +485,7 @@ static kith_err check_free(kith_loop *loop)
         (void)uv_thread_join(&loop->own_thread);
         loop->has_own_thread = 0;
     }
-    if (loop->has_own_thread || loop->turning) {
+    if (atomic_exchange(&loop->running, 1)) {
         return kith_fail(KITH_ERR_STATE, "the loop runs already");
     }
     return KITH_OK;
@@ -477,9 +495,10 @@ kith_err kith_loop_run(kith_loop *loop)
 {
     kith_err err;
     kith_detail_clear();
-    err = check_free(loop);
+    err = begin_running(loop);
     if (err == KITH_OK) {
         run_until(loop, 1);
+        atomic_store(&loop->running, 0);
     }
     return err;
 }
@@ -489,13 +508,14 @@ static void thread_main(void *user)
     kith_loop *loop = user;
     run_until(loop, 0);
     atomic_store(&loop->own_thread_ended, 1);
+    atomic_store(&loop->running, 0);
 }
 
 kith_err kith_loop_start(kith_loop *loop)
 {
     kith_err err;
     kith_detail_clear();
-    err = check_free(loop);
+    err = begin_running(loop);
     if (err != KITH_OK) {
         return err;
     }
@@ -503,8 +523,11 @@ kith_err kith_loop_start(kith_loop *loop)
     atomic_store(&loop->own_thread_ended, 0);
     if (uv_thread_create(&loop->own_thread, thread_main, loop) != 0) {
         loop->has_own_thread = 0;
+        atomic_store(&loop->running, 0);
         return kith_fail(KITH_ERR_IO, "no thread could be made");
     }
+    atomic_store(&loop->thread,
+                 (uintptr_t)loop->own_thread); /* from now on, not from its first step */
     return KITH_OK;
 }
 
@@ -538,7 +561,7 @@ kith_err kith_loop_step(kith_loop *loop, int wait_ms)
 {
     kith_err err;
     kith_detail_clear();
-    err = check_free(loop);
+    err = begin_running(loop);
     if (err != KITH_OK) {
         return err;
     }
@@ -553,6 +576,7 @@ kith_err kith_loop_step(kith_loop *loop, int wait_ms)
         turn(loop, UV_RUN_ONCE);
         loop->step_until_us = KITH_TIME_NEVER;
     }
+    atomic_store(&loop->running, 0);
     return KITH_OK;
 }
 
@@ -571,6 +595,11 @@ int kith_loop_is_mine(const kith_loop *loop)
     }
     (void)kith_fail(KITH_ERR_THREAD, "call it on the loop's thread: kith_post() gets you there");
     return 0;
+}
+
+int kith_loop_is_freeing(const kith_loop *loop)
+{
+    return loop->freeing;
 }
 
 void kith_loop_session_opened(kith_loop *loop, kith_session *session)

@@ -14,6 +14,9 @@ struct kith_env *kith_loop_env(kith_loop *loop);
 /* 1 on the loop's thread; else 0, with a detail text. */
 int kith_loop_is_mine(const kith_loop *loop);
 
+/* kith_loop_free() is under way: nothing new may begin. */
+int kith_loop_is_freeing(const kith_loop *loop);
+
 /* The loop runs until its last session is gone from its list (session->owner_node). */
 void kith_loop_session_opened(kith_loop *loop, kith_session *session);
 

@@ -13,7 +13,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "limits.h"
 #include "session/session.h"
+
+enum { HANDSHAKE_SLACK_MS = 50 };
 
 static const struct kith_frame_sink sink;
 
@@ -56,16 +59,16 @@ static struct kith_conn *new_conn(struct kith_session *session, struct kith_endp
     conn->timer.fire = out_of_time;
     conn->ping_timer.fire = check_alive;
     conn->release.run = release;
-    /* The driver bounds its own handshake; ours begins when the link is up. This bounds both
-     * together. */
+    /* The driver bounds its own handshake by the same time and knows better what it waited for: it
+     * comes first. */
     if (kith_timer_set(env, &conn->timer,
-                       env->now_us + (uint64_t)session->config.handshake_ms * 2000) != KITH_OK) {
+                       env->now_us + ((uint64_t)session->config.handshake_ms + HANDSHAKE_SLACK_MS) *
+                                         1000) != KITH_OK) {
         kith_free(env, conn);
         kith_free(env, link);
         return NULL;
     }
     kith_list_append(&session->conns, &conn->node);
-    session->unauthenticated_count++;
     return conn;
 }
 
@@ -87,12 +90,29 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_session_poke(session);
 }
 
-/* Once, when a link leaves the crowd of those that have proved nothing. */
-static void no_longer_unauthenticated(struct kith_conn *conn)
+/* The link is a peer's now, or gone. */
+static void no_longer_pending(struct kith_conn *conn)
 {
-    if (conn->state < KITH_CONN_AUTHENTICATED) {
-        conn->session->unauthenticated_count--;
+    conn->session->pending_count -= (size_t)conn->pending;
+    conn->pending = 0;
+}
+
+/* Ends the oldest link that came in and has proved nothing: a stranger must not keep others out by
+ * waiting. */
+static int evict_one(struct kith_session *session)
+{
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->pending && !conn->authenticated && !conn->evicted) {
+            conn->evicted = 1;
+            kith_session_refused(session, conn->remote_address, KITH_REASON_TIMEOUT,
+                                 "made room for a newer connection");
+            kith_conn_close(conn, KITH_REASON_TIMEOUT, KITH_REASON_TIMEOUT, "");
+            conn->driver->close(conn->link, KITH_REASON_TIMEOUT, 0);
+            return 1;
+        }
     }
+    return 0;
 }
 
 struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,
@@ -116,7 +136,6 @@ struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_addre
     session->stats.links_dialled++;
     *err = conn->driver->dial(conn->link, address);
     if (*err != KITH_OK) {
-        no_longer_unauthenticated(conn);
         conn->state = KITH_CONN_DOWN;
         conn->dial = NULL;
         kith_conn_destroy(conn);
@@ -130,8 +149,10 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
     struct kith_session *session = port->endpoint->session;
     struct kith_conn *conn;
     session->stats.links_accepted++;
-    if (session->state != KITH_SESSION_OPEN ||
-        session->unauthenticated_count >= KITH_LINKS_UNAUTHENTICATED_MAX) {
+    if (session->state != KITH_SESSION_OPEN) {
+        return NULL;
+    }
+    if (session->pending_count >= KITH_LINKS_PENDING_MAX && !evict_one(session)) {
         kith_session_refused(session, remote_address, KITH_REASON_FULL,
                              "too many connections are in their handshake");
         return NULL;
@@ -141,6 +162,8 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
         return NULL;
     }
     kith_text_copy(conn->remote_address, sizeof conn->remote_address, remote_address);
+    conn->pending = 1;
+    session->pending_count++;
     return conn->link;
 }
 
@@ -150,7 +173,6 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
 void kith_up_link(struct kith_link *link)
 {
     struct kith_conn *conn = link->conn;
-    struct kith_session *session = conn->session;
     if (conn->state != KITH_CONN_TRANSPORT) {
         return;
     }
@@ -161,12 +183,6 @@ void kith_up_link(struct kith_link *link)
                        conn->link_info.remote_address);
     }
     conn->state = KITH_CONN_HELLO;
-    if (kith_timer_set(session->env, &conn->timer,
-                       session->env->now_us + (uint64_t)session->config.handshake_ms * 1000) !=
-        KITH_OK) {
-        kith_conn_close(conn, KITH_REASON_INTERNAL, "");
-        return;
-    }
     kith_handshake_start(conn);
 }
 
@@ -184,11 +200,12 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
     if (conn->state == KITH_CONN_DOWN) {
         return;
     }
-    no_longer_unauthenticated(conn);
+    no_longer_pending(conn);
     kith_timer_stop(session->env, &conn->timer);
     kith_timer_stop(session->env, &conn->ping_timer);
     if (!was_closing) {
         conn->reason = reason;
+        kith_text_copy(conn->detail, sizeof conn->detail, detail);
         if (conn->state < KITH_CONN_AUTHENTICATED && dial == NULL) {
             kith_session_refused(session, conn->remote_address, reason, detail);
         } else {
@@ -204,7 +221,7 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
     }
     if (conn->dial != NULL) {
         conn->dial = NULL;
-        kith_dial_conn_down(dial, conn, conn->reason, was_closing ? conn->text : detail);
+        kith_dial_conn_down(dial, conn, conn->reason, conn->detail);
     }
 }
 
@@ -214,8 +231,10 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
 static void append_control(struct kith_conn *conn, const uint8_t *bytes, size_t count)
 {
     struct kith_env *env = conn->session->env;
-    if (conn->control_start > 0 && conn->control_start == conn->control_count) {
-        conn->control_start = conn->control_count = 0;
+    if (conn->control_start > 0 && conn->control_count + count > conn->control_room) {
+        conn->control_count -= conn->control_start;
+        memmove(conn->control, conn->control + conn->control_start, conn->control_count);
+        conn->control_start = 0;
     }
     if (conn->control_count + count > conn->control_room) {
         size_t room = conn->control_room == 0 ? 512 : conn->control_room * 2;
@@ -258,36 +277,35 @@ void kith_conn_send(struct kith_conn *conn, uint64_t type, const void *body, siz
     conn->driver->tx_ready(conn->link);
 }
 
-/* The end from our side. quiet: the other side knows, so CLOSE is not sent. */
-static void close_link(struct kith_conn *conn, kith_reason reason, const char *text, int quiet)
+/* quiet: the other side has said CLOSE itself, so nothing is sent. */
+static void close_link(struct kith_conn *conn, kith_reason reason, kith_reason code,
+                       const char *text, int quiet)
 {
     struct kith_env *env = conn->session->env;
     uint8_t body[KITH_CLOSE_BODY_BYTES_MAX];
     if (conn->state >= KITH_CONN_CLOSING) {
         return;
     }
-    no_longer_unauthenticated(conn);
     conn->state = KITH_CONN_CLOSING;
     conn->reason = reason;
-    if (text != conn->text) {
-        kith_text_copy(conn->text, sizeof conn->text, text);
-    }
     kith_timer_stop(env, &conn->ping_timer);
-    if (conn->up && !quiet) {
+    if (quiet) {
+        conn->control_start = conn->control_count = 0; /* nothing follows the other side's CLOSE */
+    } else if (conn->up) {
         queue_frame(conn, KITH_FRAME_CLOSE, body,
-                    kith_close_encode((unsigned)reason, conn->text, body));
+                    kith_close_encode((unsigned)kith_reason_to_wire(code), text, body));
     }
     if (kith_timer_set(env, &conn->timer, env->now_us + (uint64_t)KITH_LINK_CLOSE_MS * 1000) !=
         KITH_OK) {
-        conn->driver->close(conn->link, (unsigned)reason, 0);
+        conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(code), 0);
         return;
     }
-    conn->driver->close(conn->link, (unsigned)reason, conn->up);
+    conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(code), conn->up);
 }
 
-void kith_conn_close(struct kith_conn *conn, kith_reason reason, const char *text)
+void kith_conn_close(struct kith_conn *conn, kith_reason reason, kith_reason code, const char *text)
 {
-    close_link(conn, reason, text, 0);
+    close_link(conn, reason, code, text, 0);
 }
 
 void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *detail)
@@ -295,11 +313,18 @@ void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *deta
     if (conn->state >= KITH_CONN_CLOSING) {
         return;
     }
-    kith_session_refused(conn->session, conn->remote_address, reason, detail);
+    kith_text_copy(conn->detail, sizeof conn->detail, detail);
+    if (conn->peer != NULL && conn->peer->state == KITH_PEER_CONNECTED) {
+        kith_log(conn->session->env, KITH_LOG_WARN, "%s (%s) dropped: %s: %s", conn->peer->name,
+                 conn->remote_address, kith_reason_text(reason), detail);
+        conn->session->stats.refused_protocol += reason == KITH_REASON_PROTOCOL;
+    } else {
+        kith_session_refused(conn->session, conn->remote_address, reason, detail);
+    }
     if (conn->peer != NULL) {
         kith_peer_depart(conn->peer, reason, "", reason);
     } else {
-        kith_conn_close(conn, reason, "");
+        kith_conn_close(conn, reason, reason, "");
     }
 }
 
@@ -375,6 +400,28 @@ static int on_head(void *user, uint64_t type, uint64_t length, int *skip)
     return 0;
 }
 
+/* What to do about a refusal that came without a text. */
+static const char *hint(kith_reason reason)
+{
+    switch ((int)reason) {
+    case KITH_REASON_SESSION:
+        return "both sides must name the same session";
+    case KITH_REASON_ROLE:
+        return "connect a client to a server, or a star to a star";
+    case KITH_REASON_VERSION:
+        return "update the older side";
+    case KITH_REASON_SELF:
+        return "the address is one of its own";
+    case KITH_REASON_FULL:
+        return "the other side has reached its max_peers";
+    case KITH_REASON_AUTH:
+        return "the other side does not trust this connection: something in between may have "
+               "spliced it, or it looks for another peer";
+    default:
+        return "";
+    }
+}
+
 static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
 {
     struct kith_close close;
@@ -384,17 +431,17 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         return;
     }
     reason = kith_reason_from_wire(close.code);
-    reason = reason == KITH_REASON_NONE || reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason;
-    strcpy(conn->text, close.text);
+    kith_text_copy(conn->detail, sizeof conn->detail,
+                   close.text[0] != '\0' ? close.text : hint(reason));
     if (conn->state < KITH_CONN_AUTHENTICATED && !conn->dialled) {
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }
     if (conn->peer != NULL) {
         struct kith_peer *peer = conn->peer;
-        close_link(conn, reason, conn->text, 1);
-        kith_peer_depart(peer, reason, close.text, reason);
+        close_link(conn, reason, reason, "", 1);
+        kith_peer_depart(peer, reason, close.text, KITH_REASON_LEFT);
     } else {
-        close_link(conn, reason, conn->text, 1);
+        close_link(conn, reason, reason, "", 1);
     }
 }
 
@@ -518,6 +565,7 @@ void kith_conn_watch(struct kith_conn *conn)
 {
     uint64_t now_us = conn->session->env->now_us;
     kith_timer_stop(conn->session->env, &conn->timer);
+    no_longer_pending(conn);
     conn->heard_us = now_us;
     send_ping(conn); /* the first round trip is worth knowing */
     check_again(conn, now_us + (uint64_t)conn->session->config.idle_ping_ms * 1000);

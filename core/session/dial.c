@@ -29,6 +29,7 @@ void kith_dial_destroy(struct kith_dial *dial)
         session->env->io->lookup_cancel(session->env, &dial->lookup);
     }
     kith_timer_stop(session->env, &dial->retry_timer);
+    kith_timer_stop(session->env, &dial->give_up_timer);
     kith_undefer(&dial->start);
     kith_list_remove(&dial->node);
     session->dial_count--;
@@ -90,6 +91,10 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
     struct kith_env *env = dial->session->env;
     uint32_t pause_ms = dial->pause_ms - dial->pause_ms / 4;
     pause_ms += kith_random_below(env, dial->pause_ms / 2 + 1);
+    if (reason == KITH_REASON_LOCAL) {
+        finish(dial, KITH_DIAL_CLOSED, reason, ""); /* this side ended it, and means it */
+        return;
+    }
     if (is_hopeless(reason) || env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us ||
         kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
             KITH_OK) {
@@ -144,6 +149,32 @@ static void begin_round(struct kith_dial *dial)
 static void retry(struct kith_timer *timer)
 {
     begin_round(KITH_CONTAINER(timer, struct kith_dial, retry_timer));
+}
+
+/* Ends the attempt under way. A peer that is not confirmed yet goes with it, without a word to the
+ * application. */
+static void abandon(struct kith_dial *dial)
+{
+    struct kith_conn *conn = dial->conn;
+    if (conn == NULL) {
+        return;
+    }
+    dial->conn = NULL;
+    conn->dial = NULL;
+    if (conn->peer == NULL) {
+        kith_conn_close(conn, KITH_REASON_LOCAL, KITH_REASON_LEFT, "");
+    } else if (conn->peer->state == KITH_PEER_CONNECTING) {
+        /* LOST: other dials to the same peer are to go on. */
+        kith_peer_depart(conn->peer, KITH_REASON_LOST, "", KITH_REASON_LEFT);
+    }
+}
+
+/* The time to try is over, whatever is under way. */
+static void give_up(struct kith_timer *timer)
+{
+    struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
+    abandon(dial);
+    finish(dial, KITH_DIAL_FAILED, KITH_REASON_TIMEOUT, "nobody answered in the time given");
 }
 
 static void start(struct kith_deferred *deferred)
@@ -212,6 +243,11 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     dial->give_up_us = give_up_ms == UINT32_MAX
                            ? KITH_TIME_NEVER
                            : session->env->now_us + (uint64_t)give_up_ms * 1000;
+    if (dial->give_up_us != KITH_TIME_NEVER &&
+        kith_timer_set(session->env, &dial->give_up_timer, dial->give_up_us) != KITH_OK) {
+        kith_free(session->env, dial);
+        return KITH_ERR_NOMEM;
+    }
     strcpy(dial->text, text);
     if (options->want != NULL) {
         dial->has_want = 1;
@@ -219,6 +255,7 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     }
     dial->lookup.done = looked_up;
     dial->retry_timer.fire = retry;
+    dial->give_up_timer.fire = give_up;
     dial->start.run = start;
     kith_list_append(&session->dials, &dial->node);
     session->dial_count++;
@@ -235,24 +272,20 @@ void kith_dial_end(struct kith_dial *dial)
     }
     dial->cancelled = 1;
     kith_timer_stop(env, &dial->retry_timer);
+    kith_timer_stop(env, &dial->give_up_timer);
     if (env->io != NULL) {
         env->io->lookup_cancel(env, &dial->lookup);
     }
-    if (dial->conn != NULL) {
-        dial->conn->dial = NULL;
-        if (dial->conn->peer == NULL) {
-            kith_conn_close(dial->conn, KITH_REASON_LOCAL, "");
-        }
-        dial->conn = NULL;
-    }
+    abandon(dial);
     kith_defer(env, &dial->start); /* tells CLOSED */
 }
 
 void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_reason reason,
                          const char *detail)
 {
-    struct kith_peer *peer =
-        reason == KITH_REASON_DUPLICATE ? kith_peer_by_key(dial->session, conn->hello.key) : NULL;
+    struct kith_peer *peer = reason == KITH_REASON_DUPLICATE && conn->authenticated
+                                 ? kith_peer_by_key(dial->session, conn->hello.key)
+                                 : NULL;
     dial->conn = NULL;
     if (peer != NULL && peer->state == KITH_PEER_CONNECTED) {
         kith_dial_ready(dial, peer);
@@ -272,6 +305,7 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
 {
     dial->conn = NULL;
     dial->peer = peer;
+    kith_timer_stop(dial->session->env, &dial->give_up_timer);
     tell(dial, KITH_DIAL_READY, KITH_REASON_NONE, "", 0);
 }
 

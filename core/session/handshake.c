@@ -132,22 +132,16 @@ static void transcript_of(const struct kith_conn *conn, struct kith_transcript *
 static kith_err send_auth(struct kith_conn *conn)
 {
     struct kith_session *session = conn->session;
-    const struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
     struct kith_transcript transcript;
     uint8_t body[KITH_AUTH_BYTES_MAX];
     size_t length;
     kith_err err;
-    struct kith_auth auth = {0};
+    struct kith_auth auth = {0}; /* no claim: this version never resumes */
     auth.version = conn->version;
     auth.binding_type = conn->binding_type;
     auth.max_message_bytes = session->config.max_message_bytes;
     auth.receive_budget_bytes = session->config.budget_bytes / 2;
     auth.lanes_allowed = KITH_CHANNEL_COUNT;
-    if (peer != NULL && peer->state == KITH_PEER_CONNECTED) {
-        auth.since = peer->since;
-        auth.generation = peer->generation;
-        auth.alive = 1;
-    }
     transcript_of(conn, &transcript);
     err = kith_auth_sign(&auth, &transcript, conn->dialled, &session->env->crypto, session->seed,
                          session->key, body, &length);
@@ -202,9 +196,9 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
                            : "bad AUTH");
         return;
     }
-    session->unauthenticated_count--;
     session->stats.links_authenticated++;
     conn->state = KITH_CONN_AUTHENTICATED;
+    conn->authenticated = 1;
     kith_conn_send(conn, KITH_FRAME_INFO, info, kith_info_encode(session->display_name, info));
     kith_peer_authenticated(conn);
 }

@@ -49,17 +49,22 @@ static size_t links_to(const struct kith_session *session, const uint8_t *key)
     return count;
 }
 
-/* Closes every link to a key but one; those still proving it included. */
+/* Closes every link that has proved a key, but one. One that is closing already as a duplicate
+ * shares the fate. */
 static void close_links_to(struct kith_session *session, const uint8_t *key,
-                           const struct kith_conn *but, kith_reason reason, const char *text)
+                           const struct kith_conn *but, kith_reason reason, kith_reason code,
+                           const char *text)
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        if (conn != but &&
-            (conn->state == KITH_CONN_AUTH || conn->state == KITH_CONN_AUTHENTICATED) &&
-            memcmp(conn->hello.key, key, sizeof conn->hello.key) == 0) {
-            kith_conn_close(conn, reason, text);
+        if (conn == but || !conn->authenticated ||
+            memcmp(conn->hello.key, key, sizeof conn->hello.key) != 0) {
+            continue;
         }
+        if (conn->state == KITH_CONN_CLOSING && conn->reason == KITH_REASON_DUPLICATE) {
+            conn->reason = reason;
+        }
+        kith_conn_close(conn, reason, code, text);
     }
 }
 
@@ -77,6 +82,8 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
     }
     peer->env = session->env;
     peer->session = session;
+    peer->realloc = session->env->realloc;
+    peer->realloc_user = session->env->realloc_user;
     peer->references = 1;
     peer->state = KITH_PEER_CONNECTING;
     peer->conn = conn;
@@ -106,7 +113,7 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
 void kith_peer_unref(struct kith_peer *peer)
 {
     if (--peer->references == 0) {
-        kith_free(peer->env, peer);
+        (void)peer->realloc(peer->realloc_user, peer, 0);
     }
 }
 
@@ -133,8 +140,9 @@ static void free_lanes(struct kith_peer *peer)
     }
 }
 
-void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *text,
-                      kith_reason code)
+/* but: a link to the same key that stays. */
+static void depart(struct kith_peer *peer, kith_reason reason, const char *text, kith_reason code,
+                   const struct kith_conn *but)
 {
     struct kith_session *session = peer->session;
     int was_connected = peer->state == KITH_PEER_CONNECTED;
@@ -149,7 +157,7 @@ void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *te
     }
     kith_list_remove(&peer->node);
     session->peer_count--;
-    close_links_to(session, peer->key, NULL, code, code == KITH_REASON_KICKED ? text : "");
+    close_links_to(session, peer->key, but, reason, code, peer->leave_text);
     /* An association that was never confirmed ends without a word to the application. */
     if (was_connected) {
         session->stats.peers_connected--;
@@ -168,10 +176,16 @@ void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *te
     kith_session_poke(session);
 }
 
+void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *text,
+                      kith_reason code)
+{
+    depart(peer, reason, text, code, NULL);
+}
+
 static void run_leave(struct kith_deferred *deferred)
 {
-    struct kith_peer *peer = KITH_CONTAINER(deferred, struct kith_peer, leave);
-    kith_peer_depart(peer, KITH_REASON_LOCAL, peer->leave_text, KITH_REASON_KICKED);
+    kith_peer_depart(KITH_CONTAINER(deferred, struct kith_peer, leave), KITH_REASON_LOCAL, "",
+                     KITH_REASON_KICKED);
 }
 
 void kith_peer_kick(struct kith_peer *peer, const char *text)
@@ -233,10 +247,13 @@ static void connected(struct kith_peer *peer)
     struct kith_session *session = peer->session;
     struct kith_conn *conn = peer->conn;
     struct kith_dial *dial = conn->dial;
+    kith_conn_watch(conn);
+    if (conn->peer != peer) {
+        return; /* its first PING did not fit: it has departed */
+    }
     peer->state = KITH_PEER_CONNECTED;
     session->stats.peers_connected++;
     strcpy(peer->name, conn->info.name);
-    kith_conn_watch(conn);
     kith_log(session->env, KITH_LOG_INFO, "%s connected over %s (%s)", peer->name,
              conn->link_info.transport, conn->remote_address);
     if (session->callbacks.on_peer != NULL) {
@@ -261,14 +278,14 @@ void kith_peer_authenticated(struct kith_conn *conn)
     struct kith_session *session = conn->session;
     struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
     if (session->state != KITH_SESSION_OPEN) {
-        kith_conn_close(conn, KITH_REASON_LEFT, "");
+        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
     } else if (peer != NULL &&
                memcmp(peer->incarnation, conn->hello.incarnation, KITH_INCARNATION_BYTES) != 0) {
         kith_conn_fail(conn, KITH_REASON_ID_IN_USE, "");
     } else if (peer == NULL && is_full(session)) {
         kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
     } else if (links_to(session, conn->hello.key) > KITH_LINKS_PER_KEY_MAX) {
-        kith_conn_close(conn, KITH_REASON_DUPLICATE, "");
+        kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
     } else if (kith_peer_we_arbitrate(session, conn)) {
         if (peer == NULL) {
             peer = new_peer(conn);
@@ -279,7 +296,7 @@ void kith_peer_authenticated(struct kith_conn *conn)
             peer->since = peer->generation = ++session->generation;
             send_adopt(peer, KITH_FRAME_ADOPT);
         } else if (peer->state == KITH_PEER_CONNECTED) {
-            kith_conn_close(conn, KITH_REASON_DUPLICATE, "");
+            kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
         }
         /* else: held without a word until the first link is confirmed */
     }
@@ -295,27 +312,24 @@ void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
         return;
     }
+    if (session->state != KITH_SESSION_OPEN) {
+        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
+        return;
+    }
     if (peer != NULL && adopt.generation <= peer->generation) {
-        return; /* late news from an older decision */
+        (void)kith_conn_count_idle(conn); /* late news from an older decision */
+        return;
     }
     if (!adopt.fresh || (peer != NULL && adopt.since == peer->since)) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT resumes, which was not offered");
         return;
     }
     if (peer != NULL) {
-        /* The arbiter has given our old conversation up before we noticed: this one begins at zero.
-         */
-        uint8_t key[KITH_ED25519_KEY_BYTES];
-        struct kith_conn *old = peer->conn;
-        memcpy(key, peer->key, sizeof key);
-        if (old != NULL) {
-            old->peer = NULL;
-            peer->conn = NULL;
-            kith_conn_close(old, KITH_REASON_TIMEOUT, "");
+        /* The arbiter gave our old conversation up before we noticed: this one begins at zero. */
+        depart(peer, KITH_REASON_TIMEOUT, "", KITH_REASON_TIMEOUT, conn);
+        if (conn->state != KITH_CONN_AUTHENTICATED || kith_peer_by_key(session, conn->hello.key)) {
+            return;
         }
-        kith_peer_depart(peer, KITH_REASON_TIMEOUT, "", KITH_REASON_TIMEOUT);
-        kith_conn_close(conn, KITH_REASON_TIMEOUT, "");
-        return;
     }
     if (is_full(session)) {
         kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
@@ -333,7 +347,9 @@ void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
         return;
     }
     send_adopt(peer, KITH_FRAME_ADOPTED);
-    connected(peer);
+    if (conn->peer == peer) { /* else the answer did not fit, and it has departed */
+        connected(peer);
+    }
 }
 
 void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t length)
@@ -347,13 +363,19 @@ void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t lengt
     }
     if (peer == NULL || peer->state != KITH_PEER_CONNECTING ||
         adopt.generation != peer->generation || adopt.since != peer->since) {
-        return; /* an answer to an older decision */
+        (void)kith_conn_count_idle(conn); /* an answer to an older decision */
+        return;
+    }
+    if (conn->session->state != KITH_SESSION_OPEN) {
+        kith_peer_depart(peer, KITH_REASON_LOCAL, "", KITH_REASON_LEFT);
+        return;
     }
     if (!take_table(peer, &adopt)) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPTED claims bytes that were never sent");
         return;
     }
-    close_links_to(conn->session, peer->key, conn, KITH_REASON_DUPLICATE, "");
+    close_links_to(conn->session, peer->key, conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE,
+                   "");
     connected(peer);
 }
 
@@ -374,7 +396,7 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
     if (session->callbacks.on_message != NULL) {
         session->callbacks.on_message(session, to->peer, &message, session->user);
     }
-    return 0;
+    return to->peer->leave.waiting; /* after kith_peer_disconnect() nothing more is delivered */
 }
 
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
@@ -383,21 +405,31 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
     struct kith_peer *peer = conn->peer;
     struct delivery to = {peer, (unsigned)lane};
     enum kith_lane_verdict verdict;
-    if (peer == NULL || peer->state != KITH_PEER_CONNECTED) {
-        return; /* lane frames count only on the link in use */
+    if (peer == NULL || peer->state != KITH_PEER_CONNECTED || peer->leave.waiting) {
+        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        return;
     }
     if (lane >= KITH_CHANNEL_COUNT || fin) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "DATA on a lane that was not opened");
         return;
     }
+    if (count > 0 && offset + count <= peer->rx[lane].received && kith_conn_count_idle(conn) != 0) {
+        return;
+    }
     verdict = kith_lane_rx_data(&peer->rx[lane], offset, bytes, count, deliver, &to);
-    if (verdict == KITH_LANE_NOMEM) {
-        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
-    } else if (verdict != KITH_LANE_OK) {
+    switch (verdict) {
+    case KITH_LANE_OK:
+        conn->driver->tx_ready(conn->link); /* there may be CREDIT to send */
+        break;
+    case KITH_LANE_VIOLATION:
         kith_conn_fail(conn, KITH_REASON_PROTOCOL,
                        "DATA with a gap, beyond the limit, or too large");
-    } else {
-        conn->driver->tx_ready(conn->link); /* there may be CREDIT to send */
+        break;
+    case KITH_LANE_NOMEM:
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+        break;
+    case KITH_LANE_STOPPED:
+        break;
     }
 }
 
@@ -426,6 +458,7 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
         return;
     }
     if (peer == NULL || peer->state != KITH_PEER_CONNECTED) {
+        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
         return;
     }
     if (!moves(&peer->tx[credit.lane], &credit) && kith_conn_count_idle(conn) != 0) {

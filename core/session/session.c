@@ -365,6 +365,23 @@ static void close_endpoints(struct kith_session *session)
     }
 }
 
+/* Strangers cause these lines, so they have a rate. */
+static void log_refusal(struct kith_session *session, const char *remote, kith_reason reason,
+                        const char *detail)
+{
+    uint64_t second = session->env->now_us / 1000000;
+    if (second != session->refusal_second) {
+        session->refusal_second = second;
+        session->refusal_lines = 0;
+    }
+    if (session->refusal_lines++ < KITH_REFUSAL_LINES_PER_S_MAX) {
+        kith_log(session->env, KITH_LOG_WARN, "%s refused: %s%s%s", remote,
+                 kith_reason_text(reason), detail[0] != '\0' ? ": " : "", detail);
+    } else if (session->refusal_lines == KITH_REFUSAL_LINES_PER_S_MAX + 1) {
+        kith_log(session->env, KITH_LOG_WARN, "more are refused in this second");
+    }
+}
+
 void kith_session_refused(struct kith_session *session, const char *remote, kith_reason reason,
                           const char *detail)
 {
@@ -380,8 +397,7 @@ void kith_session_refused(struct kith_session *session, const char *remote, kith
         session->stats.refused_other++;
         break;
     }
-    kith_log(session->env, KITH_LOG_WARN, "%s refused: %s%s%s", remote, kith_reason_text(reason),
-             detail[0] != '\0' ? ": " : "", detail);
+    log_refusal(session, remote, reason, detail);
 }
 
 /* ---- leaving ----------------------------------------------------------------------------------
@@ -404,7 +420,8 @@ static void depart_all(struct kith_session *session)
                          KITH_REASON_LOCAL, "", KITH_REASON_LEFT);
     }
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
-        kith_conn_close(KITH_CONTAINER(at, struct kith_conn, node), KITH_REASON_LEFT, "");
+        kith_conn_close(KITH_CONTAINER(at, struct kith_conn, node), KITH_REASON_LOCAL,
+                        KITH_REASON_LEFT, "");
     }
 }
 
@@ -452,6 +469,16 @@ void kith_session_leave(struct kith_session *session, uint32_t flush_ms)
         session->flush_until_us = session->env->now_us; /* no memory to wait with: do not wait */
     }
     kith_session_poke(session);
+}
+
+void kith_session_abort(struct kith_session *session)
+{
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->state != KITH_CONN_DOWN) {
+            conn->driver->close(conn->link, KITH_REASON_LEFT, 0);
+        }
+    }
 }
 
 void kith_session_destroy(struct kith_session *session)

@@ -55,8 +55,10 @@ struct kith_session {
         generation; /* of the last ADOPT this session issued, over all peers; never goes back */
 
     struct kith_node keys, listeners, dials, conns, peers;
-    size_t key_count, listener_count, dial_count, unauthenticated_count, peer_count;
+    size_t key_count, listener_count, dial_count, pending_count, peer_count;
     kith_session_stats stats;
+    uint64_t refusal_second; /* of log lines about refusals */
+    uint32_t refusal_lines;
 
     enum {
         KITH_SESSION_OPEN,
@@ -100,7 +102,7 @@ struct kith_dial {
     size_t ip_count, ip_next;
     struct kith_conn *conn; /* the attempt under way */
     struct kith_peer *peer; /* READY was told */
-    struct kith_timer retry_timer;
+    struct kith_timer retry_timer, give_up_timer;
     struct kith_deferred start;
 };
 
@@ -122,7 +124,9 @@ struct kith_conn {
     struct kith_decoder decoder;
     uint8_t *control; /* control frames that wait, from control_start */
     size_t control_start, control_count, control_room;
-    int up;
+    int up, authenticated; /* once true they stay */
+    int pending;           /* came in, and is no connected peer's link: counts against a limit */
+    int evicted;           /* made room for a newer one */
 
     uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
     struct kith_hello hello; /* theirs */
@@ -142,16 +146,18 @@ struct kith_conn {
     uint64_t rate_second;
     uint32_t rate_idle, rate_pings;
 
-    kith_reason reason; /* why it ends: ours, or what the other side said */
-    char text[KITH_REASON_TEXT_BYTES_MAX + 1];
+    kith_reason reason; /* why it ends, as this side's application is told */
+    char detail[160];   /* likewise, for a person */
     char remote_address[KITH_ADDRESS_TEXT_BYTES];
     struct kith_deferred release;
 };
 
 struct kith_peer {
     struct kith_node node;
-    struct kith_env *env;
+    struct kith_env *env;         /* not to be used once departed: the loop may be gone */
     struct kith_session *session; /* NULL once departed */
+    void *(*realloc)(void *user, void *block, size_t bytes); /* to free it with, even then */
+    void *realloc_user;
     size_t references;
     void *user;
     kith_id id;
@@ -177,6 +183,8 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
 /* Frees a session whose `ended` was called; nothing of it is left then but keys. */
 void kith_session_destroy(struct kith_session *session);
 void kith_session_leave(struct kith_session *session, uint32_t flush_ms);
+/* Drops every link at once, whatever is unsent. */
+void kith_session_abort(struct kith_session *session);
 kith_err kith_session_put_key(struct kith_session *session, const kith_key *key, unsigned flags);
 kith_err kith_session_drop_key(struct kith_session *session, const char *identity);
 /* Which driver serves a scheme ("any": the first that fits), and opens its endpoint. */
@@ -215,8 +223,10 @@ struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_addre
                                  kith_err *err);
 /* Queues a control frame and wakes the driver. */
 void kith_conn_send(struct kith_conn *conn, uint64_t type, const void *body, size_t length);
-/* Ends a link that is nobody's current one, telling the other side why. Idempotent. */
-void kith_conn_close(struct kith_conn *conn, kith_reason reason, const char *text);
+/* Ends a link that is nobody's current one. reason is for this side's application; the other side
+ * is told code and text. Idempotent. */
+void kith_conn_close(struct kith_conn *conn, kith_reason reason, kith_reason code,
+                     const char *text);
 /* Ends a link because of what came over it; its peer, if it has one, departs. detail is for our
  * log. */
 void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *detail);

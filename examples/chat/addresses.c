@@ -77,15 +77,15 @@ static void add_family(struct addresses *addresses, const struct ifaddrs *all, i
     }
 }
 
-void addresses_of(struct addresses *addresses, const char *url)
+void addresses_of(struct addresses *addresses, const char *url, const char *asked)
 {
-    struct parts parts;
+    struct parts parts, wanted;
     struct ifaddrs *all = NULL;
     addresses->count = 0;
-    if (split(url, &parts) == 0) {
-        const int is_any = host_is(&parts, "*");
-        const int is_v4 = is_any || host_is(&parts, "0.0.0.0");
-        const int is_v6 = is_any || host_is(&parts, "[::]");
+    if (split(url, &parts) == 0 && split(asked, &wanted) == 0) {
+        const int is_any = host_is(&wanted, "*");
+        const int is_v4 = is_any || host_is(&wanted, "0.0.0.0");
+        const int is_v6 = is_any || host_is(&wanted, "[::]");
         if ((is_v4 || is_v6) && getifaddrs(&all) == 0) {
             for (int is_loopback = 0; is_loopback <= 1; is_loopback++) {
                 if (is_v4) {

@@ -16,8 +16,9 @@ struct addresses {
     size_t count; /* at least 1 */
 };
 
-/* Fills addresses: url itself, or for a wildcard host one URL for each address of this machine
- * that is up; loopback ones come last, and link-local ones, which need a scope, are left out. */
-void addresses_of(struct addresses *addresses, const char *url);
+/* Fills addresses for a listener at url that was asked for as asked: where the latter says "all
+ * interfaces", one URL for each address of this machine that is up, loopback ones last and
+ * link-local ones, which need a scope, left out; otherwise url itself. */
+void addresses_of(struct addresses *addresses, const char *url, const char *asked);
 
 #endif

@@ -65,12 +65,12 @@ static void on_listener(kith_session *session, kith_listener *listener,
     (void)session;
     (void)listener;
     if (event->kind == KITH_LISTENER_READY) {
-        report_listening(&chat->report, event->url);
+        report_listening(&chat->report, event->url, event->tag);
     } else if (event->kind == KITH_LISTENER_FAILED) {
         report_error(&chat->report, kith_err_name(event->err), event->detail,
                      "cannot listen on %s: %s", event->url, kith_err_text(event->err));
-        chat->exit_status = EXIT_FAILED;
         chat_give_up_lines(chat);
+        chat->exit_status = event->err == KITH_ERR_ADDRESS ? EXIT_USAGE : EXIT_FAILED;
         chat_leave(chat, 0);
     }
 }

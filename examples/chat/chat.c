@@ -22,7 +22,7 @@ static void put_log(void *log_user, kith_log_level level, const char *text)
 
 static int open_loop(struct chat *chat)
 {
-    static const kith_log_level levels[] = {KITH_LOG_ERROR, KITH_LOG_INFO, KITH_LOG_DEBUG};
+    static const kith_log_level levels[] = {KITH_LOG_WARN, KITH_LOG_INFO, KITH_LOG_DEBUG};
     kith_loop_config config = KITH_LOOP_CONFIG_INIT;
     config.log = put_log;
     config.log_level = levels[chat->options->verbose];
@@ -48,7 +48,6 @@ static int open_session(struct chat *chat)
         report_kith_error(&chat->report, err, "the session could not be opened");
         return -1;
     }
-    report_open(&chat->report, chat->session);
     return 0;
 }
 
@@ -85,7 +84,8 @@ static int listen_and_dial(struct chat *chat)
     const struct options *const options = chat->options;
     for (size_t i = 0; i < options->listen_count; i++) {
         kith_listener *listener;
-        const kith_err err = kith_listen(chat->session, options->listen[i], NULL, &listener);
+        const kith_err err =
+            kith_listen(chat->session, options->listen[i], (void *)options->listen[i], &listener);
         if (err != KITH_OK) {
             return cannot_use(chat, err, "--listen", options->listen[i]);
         }
@@ -118,6 +118,7 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
         return -1;
     }
     chat->exit_status = EXIT_OK;
+    report_open(&chat->report, chat->session);
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INPUT_LINE_BYTES_MAX (64u * 1024) /* without the line end */
+#define INPUT_LINE_BYTES_MAX 65536u /* without the line end */
 
 struct input {
     int fd;

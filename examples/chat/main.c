@@ -83,6 +83,17 @@ static void take_signals(struct chat *chat, int count)
     }
 }
 
+/* Standard output takes nothing more. A reader who has gone is no failure: go quietly. */
+static void leave_unheard(struct chat *chat)
+{
+    if (chat->report.broken != EPIPE) {
+        chat->exit_status = EXIT_FAILED;
+        report_error(&chat->report, "IO", "is the disk full?",
+                     "cannot write to standard output: %s", strerror(chat->report.broken));
+    }
+    chat_leave(chat, CHAT_FLUSH_SIGNAL_MS);
+}
+
 /* Waits for whatever comes first. Gives 0, or -1 when waiting is not possible. */
 static int wait_for_work(struct chat *chat, struct pollfd fds[3])
 {
@@ -123,8 +134,8 @@ static int run(struct chat *chat, int stop_fd)
             chat->exit_status = EXIT_FAILED;
             break;
         }
-        if (chat->report.is_gone && !chat->is_leaving) {
-            chat_leave(chat, CHAT_FLUSH_SIGNAL_MS); /* nobody listens: go quietly */
+        if (chat->report.broken != 0 && !chat->is_leaving) {
+            leave_unheard(chat);
         }
         chat_turn(chat);
     }
@@ -148,7 +159,9 @@ static int chat_main(const struct options *options)
     }
     chat_free(&chat);
     status = signals > 0 ? EXIT_OK : chat.exit_status;
-    report_closed(&chat.report, status);
+    if (is_open) {
+        report_closed(&chat.report, status);
+    }
     return status;
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTBOX_BYTES_MAX (1024u * 1024) /* when it holds more, nothing more is read */
+#define OUTBOX_BYTES_MAX 1048576u /* when it holds more, nothing more is read */
 
 struct outbox_line {
     struct outbox_line *next;

@@ -7,6 +7,7 @@
 
 #include "report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ void report_init(struct report *report, const struct options *options)
     report->json = options->json;
     report->is_coloured =
         !options->json && isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
-    report->is_gone = 0;
+    report->broken = 0;
 }
 
 void report_begin(struct report *report, struct json *json, const char *event)
@@ -51,8 +52,9 @@ void report_end(struct report *report, struct json *json)
 
 void report_flush(struct report *report)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        report->is_gone = 1;
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && report->broken == 0) {
+        report->broken = errno != 0 ? errno : EIO;
     }
 }
 
@@ -104,10 +106,10 @@ static void say_reachable(struct report *report, const char *url)
                 is_default ? "" : options->session, url);
 }
 
-void report_listening(struct report *report, const char *url)
+void report_listening(struct report *report, const char *url, const char *asked)
 {
     struct addresses reachable;
-    addresses_of(&reachable, url);
+    addresses_of(&reachable, url, asked);
     if (report->json) {
         struct json json;
         report_begin(report, &json, "listening");

@@ -20,7 +20,7 @@ struct report {
     uint64_t start_ms;
     int json;
     int is_coloured;
-    int is_gone; /* nobody reads standard output any more */
+    int broken; /* an errno: standard output takes nothing more; EPIPE: nobody reads it */
 };
 
 void report_init(struct report *report, const struct options *options);
@@ -28,8 +28,8 @@ void report_init(struct report *report, const struct options *options);
 /* The session is open: who we are. */
 void report_open(struct report *report, const kith_session *session);
 
-/* A listener is ready at url. */
-void report_listening(struct report *report, const char *url);
+/* A listener is ready at url; asked is what --listen said. */
+void report_listening(struct report *report, const char *url, const char *asked);
 
 /* Any event of a dial. In plain mode only what a person has to know, once. */
 void report_dial(struct report *report, const kith_dial_event *event, int is_first_wait);

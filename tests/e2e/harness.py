@@ -122,7 +122,9 @@ def check(condition, message):
 class Process:
     """A program, and every line that it has said so far."""
 
-    def __init__(self, owner, name, argv, stdout=None, environment=None):
+    def __init__(self, owner, name, argv, stdout=None, typed=None):
+        """stdout: a descriptor to write to instead of being read here. typed: all of its input, a
+        few lines that are there before it starts."""
         self.owner = owner
         self.name = name
         self.command = " ".join(argv)
@@ -132,11 +134,16 @@ class Process:
         self.was_signalled = False
         self.changed = threading.Condition()
         self.writers = []
-        surroundings = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR",)}
-        surroundings.update(environment or {})
+        stdin = subprocess.PIPE
+        if typed is not None:
+            stdin, write_end = os.pipe()
+            os.write(write_end, typed)
+            os.close(write_end)
         self.popen = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
-            cwd=owner.folder, env=surroundings, start_new_session=True)
+            argv, stdin=stdin, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=owner.folder, start_new_session=True)
+        if typed is not None:
+            os.close(stdin)
         self.pid = self.popen.pid
         owner.processes.append(self)
         streams = [(self.popen.stderr, self.take_stderr)]
@@ -239,6 +246,11 @@ class Process:
         check(got == status, f"{self.name} ended with status {got} instead of {status}: "
                              f"{self.stderr_text()[-300:]}")
 
+    def leave(self):
+        """Ends its input; it must leave and end well."""
+        self.close_input()
+        self.expect_exit(0)
+
     def end(self):
         """Ends it if it still runs."""
         if self.popen.poll() is None:
@@ -306,11 +318,6 @@ class Chat(Process):
         got = self.texts(sender)
         check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
                             f"{len(got)} instead of {len(texts)}, or in another order")
-
-    def leave(self):
-        """Ends its input; it must leave and end well."""
-        self.close_input()
-        self.expect_exit(0)
 
 
 # ---- ports and sockets ------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ static unsigned client_psk(WOLFSSL *ssl, const char *hint, char *identity, unsig
     if (strlen(psk_identity) >= identity_max || key_max < psk_bytes) {
         return 0;
     }
-    strcpy(identity, psk_identity);
+    memcpy(identity, psk_identity, strlen(psk_identity) + 1);
     memcpy(key, psk_key, psk_bytes);
     *suite = SUITE;
     return psk_bytes;
@@ -147,14 +147,18 @@ static WOLFSSL *secure(WOLFSSL_CTX *context, int fd)
     return ssl;
 }
 
-/* Copies what is there from one link to the other. Gives the number of bytes, 0 at the end. */
+/* Copies what is there from one link to the other. Gives the number of bytes, which is 0 where only
+ * TLS itself had something to say (a session ticket), or -1 at the end. */
 static int copy(WOLFSSL *from, WOLFSSL *to)
 {
     static const char upgraded[] = "HTTP/1.1 101 ";
     char bytes[COPY_BYTES];
     const int got = wolfSSL_read(from, bytes, sizeof bytes);
-    if (got <= 0 || wolfSSL_write(to, bytes, got) != got) {
-        return 0;
+    if (got <= 0) {
+        return wolfSSL_get_error(from, got) == WOLFSSL_ERROR_WANT_READ ? 0 : -1;
+    }
+    if (wolfSSL_write(to, bytes, got) != got) {
+        return -1;
     }
     if ((size_t)got >= sizeof upgraded && memcmp(bytes, upgraded, sizeof upgraded - 1) == 0) {
         say("upgraded");
@@ -177,8 +181,8 @@ static void splice_links(WOLFSSL *dialler, WOLFSSL *target)
         for (int i = 0; i < 2 && is_open; i++) {
             if (wolfSSL_pending(links[i]) > 0 || fds[i].revents != 0) {
                 const int bytes = copy(links[i], links[1 - i]);
-                copied[i] += bytes;
-                is_open = bytes > 0;
+                copied[i] += bytes > 0 ? bytes : 0;
+                is_open = bytes >= 0;
             }
         }
     }
@@ -199,6 +203,9 @@ static void serve(int fd, unsigned target_port, WOLFSSL_CTX *server, WOLFSSL_CTX
         say("refused by the target");
     } else {
         say("spliced");
+        /* From here on only poll() waits: a record may hold nothing but TLS's own business. */
+        wolfSSL_SetIOReadFlags(dialler, MSG_DONTWAIT);
+        wolfSSL_SetIOReadFlags(target, MSG_DONTWAIT);
         splice_links(dialler, target);
     }
     wolfSSL_shutdown(dialler);

@@ -38,6 +38,7 @@ struct memory_link {
     struct kith_memory_hub *hub;
     uint64_t number;
     int dialled, secure, spliced, is_up, closing, flush, ended;
+    uint16_t port; /* to connect to; 0 = done */
     kith_reason down_reason;
     struct kith_node queue; /* packets on their way to this end */
     size_t in_flight;
@@ -57,11 +58,16 @@ static void wake(struct memory_link *link)
     kith_defer(link->hub->env, &link->work);
 }
 
-static void drop_packet(struct memory_link *link, struct packet *packet)
+static void unqueue(struct memory_link *link, struct packet *packet)
 {
     kith_list_remove(&packet->node);
-    kith_free(link->hub->env, packet);
     link->in_flight--;
+}
+
+static void drop_packet(struct memory_link *link, struct packet *packet)
+{
+    unqueue(link, packet);
+    kith_free(link->hub->env, packet);
 }
 
 /* The one way out. */
@@ -133,6 +139,8 @@ static void send_end(struct memory_link *link)
     if (packet != NULL) {
         packet->end = 1;
         post(link->other, packet);
+    } else {
+        wake(link->other); /* it finds nobody there */
     }
     link->other->other = NULL;
     link->other = NULL;
@@ -148,10 +156,11 @@ static void take(struct memory_link *link)
             wait_for(link, packet);
             return;
         }
+        unqueue(link, packet); /* the core may have the queue emptied while it reads */
         if (!end && !link->closing) {
             kith_up_rx(&link->base, packet->bytes, packet->count);
         }
-        drop_packet(link, packet);
+        kith_free(link->hub->env, packet);
         if (end) {
             down(link, link->closing ? KITH_REASON_LOCAL : KITH_REASON_LOST);
             return;
@@ -162,9 +171,64 @@ static void take(struct memory_link *link)
     }
 }
 
+static void work(struct kith_deferred *deferred);
+static void arrived(struct kith_timer *timer);
+
+static struct memory_port *find_port(struct kith_memory_hub *hub, uint16_t number)
+{
+    for (struct kith_node *at = hub->ports.next; at != &hub->ports; at = at->next) {
+        struct memory_port *port = KITH_CONTAINER(at, struct memory_port, node);
+        if (port->number == number) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+static void begin(struct memory_link *link, struct kith_memory_hub *hub, int dialled, int secure)
+{
+    link->hub = hub;
+    link->dialled = dialled;
+    link->secure = secure;
+    link->spliced = hub->spliced;
+    link->number = hub->link_count;
+    link->down_reason = KITH_REASON_REFUSED;
+    link->timer.fire = arrived;
+    link->work.run = work;
+    kith_list_init(&link->queue);
+    kith_list_append(&hub->links, &link->node);
+    wake(link);
+}
+
+/* The other session is asked at the end of the turn, as a socket would be. */
+static void connect_to_port(struct memory_link *link)
+{
+    struct memory_port *port = find_port(link->hub, link->port);
+    struct memory_link *other;
+    link->port = 0;
+    if (port == NULL) {
+        return;
+    }
+    if (port->secure != link->secure) {
+        link->down_reason = KITH_REASON_NOT_KITH;
+        return;
+    }
+    other = (struct memory_link *)kith_up_accepted(&port->base, "memory");
+    if (other != NULL) {
+        begin(other, link->hub, 0, link->secure);
+        other->number = link->number;
+        other->spliced = link->spliced;
+        link->other = other;
+        other->other = link;
+    }
+}
+
 static void work(struct kith_deferred *deferred)
 {
     struct memory_link *link = KITH_CONTAINER(deferred, struct memory_link, work);
+    if (link->port != 0 && !link->closing) {
+        connect_to_port(link);
+    }
     if (!link->is_up && link->other == NULL && !link->closing) {
         down(link, link->down_reason);
         return;
@@ -208,17 +272,6 @@ static void endpoint_close(struct kith_endpoint *endpoint)
     (void)endpoint;
 }
 
-static struct memory_port *find_port(struct kith_memory_hub *hub, uint16_t number)
-{
-    for (struct kith_node *at = hub->ports.next; at != &hub->ports; at = at->next) {
-        struct memory_port *port = KITH_CONTAINER(at, struct memory_port, node);
-        if (port->number == number) {
-            return port;
-        }
-    }
-    return NULL;
-}
-
 static kith_err listen_on(struct kith_port *base, const struct kith_address *address, char *url,
                           size_t url_bytes)
 {
@@ -239,40 +292,13 @@ static void port_close(struct kith_port *base)
     kith_list_remove(&((struct memory_port *)base)->node);
 }
 
-static void begin(struct memory_link *link, struct kith_memory_hub *hub, int dialled, int secure)
-{
-    link->hub = hub;
-    link->dialled = dialled;
-    link->secure = secure;
-    link->spliced = hub->spliced;
-    link->number = hub->link_count;
-    link->down_reason = KITH_REASON_REFUSED;
-    link->timer.fire = arrived;
-    link->work.run = work;
-    kith_list_init(&link->queue);
-    kith_list_append(&hub->links, &link->node);
-    wake(link);
-}
-
 static kith_err dial(struct kith_link *base, const struct kith_address *address)
 {
     struct memory_link *link = (struct memory_link *)base;
     struct kith_memory_hub *hub = hub_of(base->endpoint);
-    struct memory_port *port = find_port(hub, address->port);
-    int secure = strcmp(address->scheme, "mems") == 0;
-    struct memory_link *other = port != NULL && port->secure == secure
-                                    ? (struct memory_link *)kith_up_accepted(&port->base, "memory")
-                                    : NULL;
     hub->link_count++;
-    begin(link, hub, 1, secure);
-    if (port != NULL && port->secure != secure) {
-        link->down_reason = KITH_REASON_NOT_KITH;
-    }
-    if (other != NULL) {
-        begin(other, hub, 0, secure);
-        link->other = other;
-        other->other = link;
-    }
+    link->port = address->port;
+    begin(link, hub, 1, strcmp(address->scheme, "mems") == 0);
     return KITH_OK;
 }
 

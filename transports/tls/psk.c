@@ -31,8 +31,7 @@ kith_err kith__tls_start(void)
                                                                             : KITH_ERR_CRYPTO;
 }
 
-/* ---- the keys: callbacks of wolfSSL, run one to five times in one handshake -------------------
- */
+/* ---- the keys: callbacks of wolfSSL, run one to five times in one handshake ------------- */
 
 static struct kith__tls_handshake *begin(WOLFSSL *ssl, struct kith__tls_keys **keys)
 {
@@ -83,13 +82,12 @@ static unsigned client_key(WOLFSSL *ssl, const char *hint, char *identity, unsig
     if (key == NULL || strlen(key->identity) >= identity_room) {
         return 0;
     }
-    strcpy(identity, key->identity);
+    kith_text_copy(identity, identity_room, key->identity);
     kith_printable(identity, strlen(identity), handshake->identity, sizeof handshake->identity);
     return hand_over(key, out, room, handshake, suite);
 }
 
-/* ---- the contexts -----------------------------------------------------------------------------
- */
+/* ---- the contexts ----------------------------------------------------------------------- */
 
 /* What client and server have in common. X25519MLKEM768, which the library would offer first, makes
  * the ClientHello two packets long. */

@@ -59,7 +59,7 @@ void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
     }
     if (getnameinfo(address, bytes, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-        strcpy(out, "?");
+        kith_text_copy(out, KITH__WS_ADDRESS_BYTES, "?");
         return;
     }
     snprintf(out, KITH__WS_ADDRESS_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
@@ -97,7 +97,7 @@ void kith__ws_address_of_machine(char out[KITH__WS_ADDRESS_BYTES])
 {
     struct ifaddrs *all = NULL;
     const struct ifaddrs *best = NULL;
-    strcpy(out, "127.0.0.1");
+    kith_text_copy(out, KITH__WS_ADDRESS_BYTES, "127.0.0.1");
     if (getifaddrs(&all) != 0) {
         return;
     }

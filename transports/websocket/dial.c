@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,11 +36,9 @@ kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *addres
         !kith__ws_address_parse(address->ip, address->port, &link->peer, &link->peer_bytes) ||
         snprintf(link->authority, sizeof link->authority, six ? "[%s]:%u" : "%s:%u", address->host,
                  address->port) >= (int)sizeof link->authority) {
-        return kith_fail(KITH_ERR_ADDRESS, "\"%s\" port %u at \"%s\" cannot be dialled",
-                         address->host, address->port, address->ip);
-    }
-    if (endpoint->secure && kith_up_key_dial(base->endpoint) == NULL) {
-        return kith_fail(KITH_ERR_KEY, "there is no key to dial with; add one with KITH_KEY_DIAL");
+        char host[KITH__WS_ADDRESS_BYTES];
+        kith_printable(address->host, strlen(address->host), host, sizeof host);
+        return kith_fail(KITH_ERR_ADDRESS, "\"%s\" port %u cannot be dialled", host, address->port);
     }
     kith__ws_address_format((const struct sockaddr *)(const void *)&link->peer, link->peer_bytes,
                             link->remote);
@@ -51,23 +50,31 @@ kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *addres
     return err;
 }
 
-void kith__ws_dial_begin(struct kith__ws_link *link)
+/* "ip:port" or "[ip]:port", taken apart: the port, and the ip in out. */
+static int split(const char *remote, char out[KITH__WS_ADDRESS_BYTES])
+{
+    const char *colon = strrchr(remote, ':');
+    int bracket = remote[0] == '[';
+    size_t count = colon != NULL ? (size_t)(colon - remote) : strlen(remote);
+    if (bracket && count >= 2) {
+        remote++;
+        count -= 2;
+    }
+    memcpy(out, remote, count);
+    out[count] = '\0';
+    return colon != NULL ? (int)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+static struct lws *connect_lws(struct kith__ws_link *link)
 {
     struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
     struct lws_client_connect_info info;
     char ip[KITH__WS_ADDRESS_BYTES];
-    char *end;
-    /* link->remote is "ip:port" or "[ip]:port". */
-    strcpy(ip, link->remote + (link->remote[0] == '['));
-    end = link->remote[0] == '[' ? strchr(ip, ']') : strrchr(ip, ':');
-    if (end != NULL) {
-        *end = '\0';
-    }
     memset(&info, 0, sizeof info);
     info.context = endpoint->context;
     info.vhost = endpoint->vhost;
+    info.port = split(link->remote, ip);
     info.address = ip;
-    info.port = (int)strtoul(strrchr(link->remote, ':') + 1, NULL, 10);
     info.host = link->authority;
     info.path = "/";
     info.protocol = kith__ws_protocols[0].name;
@@ -78,14 +85,25 @@ void kith__ws_dial_begin(struct kith__ws_link *link)
         /* Names are for certificates. Whoever has the key is the other side. */
         info.ssl_connection |= LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
     }
+    return lws_client_connect_via_info(&info);
+}
+
+void kith__ws_dial_begin(struct kith__ws_link *link)
+{
+    struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
+    if (endpoint->secure && kith_up_key_dial(&endpoint->base) == NULL) {
+        kith__ws_link_fail(link, KITH_REASON_AUTH,
+                           "there is no key to dial with; add one with KITH_KEY_DIAL");
+        kith__ws_link_over(link);
+        return;
+    }
     link->stage = KITH__WS_CONNECT;
-    if (lws_client_connect_via_info(&info) == NULL) {
+    if (connect_lws(link) == NULL) {
         if (link->stage == KITH__WS_CONNECT) {
             kith__ws_dial_explain(link);
         }
         kith__ws_link_over(link);
     }
-    kith_defer(endpoint->base.env, &endpoint->chores);
 }
 
 static kith_reason reason_of(int error)

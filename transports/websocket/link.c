@@ -30,8 +30,7 @@ kith_err kith__ws_link_init(struct kith__ws_link *link)
                           env->now_us + (uint64_t)endpoint->base.handshake_ms * 1000);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------
- */
+/* ---- the end ---------------------------------------------------------------------------- */
 
 void kith__ws_link_fail(struct kith__ws_link *link, kith_reason reason, const char *format, ...)
 {
@@ -51,34 +50,16 @@ void kith__ws_link_cut(struct kith__ws_link *link)
     kith_defer(kith__ws_endpoint_of(link)->base.env, &link->turn);
 }
 
-/* A line about a stranger who did not get in, unless there are too many. */
-static void log_refusal(struct kith__ws_link *link)
-{
-    struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
-    struct kith_env *env = endpoint->base.env;
-    if (env->now_us - endpoint->refusals_since_us >= 1000000) {
-        endpoint->refusals_since_us = env->now_us;
-        endpoint->refusals = 0;
-    }
-    if (endpoint->refusals++ < KITH__WS_REFUSALS_PER_S) {
-        kith_log(env, KITH_LOG_WARN, "%s: %s did not get in: %s", kith__ws_scheme(endpoint),
-                 link->remote, link->detail);
-    }
-}
-
 void kith__ws_link_over(struct kith__ws_link *link)
 {
     struct kith_env *env = kith__ws_endpoint_of(link)->base.env;
-    int was_up = link->stage == KITH__WS_UP;
     if (link->stage >= KITH__WS_OVER) {
         return;
     }
-    kith__ws_link_fail(link, KITH_REASON_LOST, "the connection to %s broke", link->remote);
+    kith__ws_link_fail(link, KITH_REASON_LOST, "%s went away without a goodbye",
+                       kith__ws_who(link));
     link->stage = KITH__WS_OVER;
     kith_timer_stop(env, &link->deadline);
-    if (!was_up && !link->dialled && link->reason != KITH_REASON_LOCAL) {
-        log_refusal(link);
-    }
     kith_defer(env, &link->turn);
 }
 
@@ -90,8 +71,9 @@ static void drop(struct kith__ws_link *link)
         /* Any milder reason waits up to 5 s for what lws has buffered. */
         lws_close_free_wsi(wsi, LWS_CLOSE_STATUS_NOSTATUS_CONTEXT_DESTROY, "kith");
     }
-    if (link->wsi != NULL) { /* lws has it closed already and only not yet said so */
+    if (link->wsi != NULL) { /* lws never keeps one, but the link must not be called after this */
         lws_set_opaque_user_data(link->wsi, NULL);
+        kith__ws_socket_stop(&link->socket);
         link->wsi = NULL;
     }
     kith__ws_link_over(link);
@@ -128,19 +110,25 @@ static void take_turn(struct kith_deferred *deferred)
 static void too_late(struct kith_timer *timer)
 {
     struct kith__ws_link *link = KITH_CONTAINER(timer, struct kith__ws_link, deadline);
-    unsigned ms = kith__ws_endpoint_of(link)->base.handshake_ms;
-    const char *what = !link->dialled ? "%s did not finish its handshake within %u ms"
-                       : link->stage == KITH__WS_HANDSHAKE
-                           ? "%s answered, but did not finish the handshake within %u ms"
-                           : "%s did not answer within %u ms";
-    char text[KITH__WS_ADDRESS_BYTES + 80];
-    snprintf(text, sizeof text, what, link->remote, ms);
-    kith__ws_link_fail(link, KITH_REASON_TIMEOUT, "%s", text);
+    const char *what = link->heard || !link->dialled     ? "did not finish the handshake"
+                       : link->stage == KITH__WS_CONNECT ? "did not answer"
+                                                         : "took the connection and said nothing";
+    kith__ws_link_fail(link, KITH_REASON_TIMEOUT, "%s %s within %u ms", kith__ws_who(link), what,
+                       (unsigned)kith__ws_endpoint_of(link)->base.handshake_ms);
     kith__ws_link_cut(link);
 }
 
-/* ---- the handshake ----------------------------------------------------------------------------
- */
+/* ---- the handshake ---------------------------------------------------------------------- */
+
+/* Asked after each step, because lws resets the TLS object before it says that it closes it. */
+static void note_tls(struct kith__ws_link *link)
+{
+    WOLFSSL *ssl =
+        link->stage == KITH__WS_HANDSHAKE && link->wsi != NULL ? lws_get_ssl(link->wsi) : NULL;
+    if (ssl != NULL && wolfSSL_is_init_finished(ssl)) {
+        link->tls_done = 1;
+    }
+}
 
 /* lws's callbacks read straight into the core, so a wake-up may read more than one record. */
 static void socket_ready(struct kith_watch *watch, unsigned events)
@@ -155,6 +143,7 @@ static void socket_ready(struct kith_watch *watch, unsigned events)
         return;
     }
     kith__ws_service(&link->socket, events);
+    note_tls(link);
     for (int i = 1; i < KITH__WS_READS_PER_TURN && link->more && link->stage == KITH__WS_UP; i++) {
         link->more = 0;
         kith__ws_service(&link->socket, KITH_READABLE);
@@ -162,37 +151,48 @@ static void socket_ready(struct kith_watch *watch, unsigned events)
     link->more = 0;
 }
 
-/* Answers what is not ours in the one language that every such client understands, so that the
- * other side can say what it ran into. */
-static int send_off(struct kith__ws_link *link, int fd, const char *what)
+/* Answers a stranger in the one language that every such client understands, so that the other side
+ * can say what it ran into. */
+static void send_off(int fd)
 {
     static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
     char unread[1024];
     /* Closing a socket with something unread would take the answer back. */
     (void)recv(fd, unread, sizeof unread, MSG_DONTWAIT);
     (void)send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s", what);
-    return 0;
 }
 
-/* A TLS client starts with a handshake record, 22 (RFC 8446 §5.1); an HTTP client with a method. */
+/* What the first byte of a stranger says against it. TLS records start with their type, 20 to 23,
+ * that of a client with a handshake, 22 (RFC 8446 §5.1); HTTP with a method or with "HTTP". */
+static const char *first_impression(const struct kith__ws_link *link, unsigned first)
+{
+    if (kith__ws_endpoint_of(link)->secure) {
+        return first == 22 || (link->dialled && first >= 20 && first <= 23) ? NULL
+                                                                            : "does not speak TLS";
+    }
+    if (first == 22) {
+        return "speaks TLS, where a plain connection was asked for";
+    }
+    return first >= 'A' && first <= 'Z' ? NULL : "does not speak WebSocket";
+}
+
 int kith__ws_link_hear(struct kith__ws_link *link, int fd)
 {
     unsigned char first;
+    const char *wrong;
     if (link->heard || recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
         return 1;
     }
     link->heard = 1;
-    if (link->dialled) {
+    wrong = first_impression(link, first);
+    if (wrong == NULL) {
         return 1;
     }
-    if (kith__ws_endpoint_of(link)->secure) {
-        return first == 22 ? 1 : send_off(link, fd, "it does not speak TLS");
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s %s", kith__ws_who(link), wrong);
+    if (!link->dialled) {
+        send_off(fd);
     }
-    if (first == 22) {
-        return send_off(link, fd, "it speaks TLS, and this is a plain port");
-    }
-    return first >= 'A' && first <= 'Z' ? 1 : send_off(link, fd, "it does not speak WebSocket");
+    return 0;
 }
 
 /* The handshake failed before HTTP: what does TLS say? */
@@ -200,7 +200,11 @@ static void explain_tls(struct kith__ws_link *link, WOLFSSL *ssl)
 {
     char text[KITH__TLS_DETAIL_BYTES];
     kith_reason reason = kith__tls_explain(ssl, &link->tls, link->dialled, link->heard, text);
-    kith__ws_link_fail(link, reason, link->dialled ? "%s: %s" : "%.0s%s", link->remote, text);
+    if (link->dialled) {
+        kith__ws_link_fail(link, reason, "%s: %s", link->remote, text);
+    } else {
+        kith__ws_link_fail(link, reason, "%s", text);
+    }
 }
 
 static void explain_http(struct kith__ws_link *link, struct lws *wsi)
@@ -213,21 +217,33 @@ static void explain_http(struct kith__ws_link *link, struct lws *wsi)
     } else if (!link->heard || kith__ws_endpoint_of(link)->secure) {
         kith__ws_link_fail(link, KITH_REASON_LOST,
                            "%s closed the connection before the WebSocket handshake was finished",
-                           link->remote);
+                           kith__ws_who(link));
     } else {
-        kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s does not speak WebSocket", link->remote);
+        kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s does not speak WebSocket",
+                           kith__ws_who(link));
+    }
+}
+
+/* A close code that is not ours is lws's, and it only ever has one against the other side. */
+static void explain_close(struct kith__ws_link *link, struct lws *wsi)
+{
+    if (lws_get_close_length(wsi) > 0 && !link->goodbye) {
+        kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s broke the WebSocket protocol",
+                           kith__ws_who(link));
     }
 }
 
 void kith__ws_link_explain(struct kith__ws_link *link, struct lws *wsi)
 {
     WOLFSSL *ssl = lws_get_ssl(wsi);
-    if (link->reason != KITH_REASON_NONE || link->stage > KITH__WS_HANDSHAKE) {
+    if (link->reason != KITH_REASON_NONE) {
         return;
     }
-    if (link->stage == KITH__WS_CONNECT) {
+    if (link->stage == KITH__WS_UP) {
+        explain_close(link, wsi);
+    } else if (link->stage == KITH__WS_CONNECT) {
         kith__ws_dial_explain(link);
-    } else if (ssl != NULL && !wolfSSL_is_init_finished(ssl)) {
+    } else if (ssl != NULL && !link->tls_done) {
         explain_tls(link, ssl);
     } else {
         explain_http(link, wsi);
@@ -266,8 +282,7 @@ int kith__ws_link_up(struct kith__ws_link *link, struct lws *wsi)
     return 0;
 }
 
-/* ---- calls of the core ------------------------------------------------------------------------
- */
+/* ---- calls of the core ------------------------------------------------------------------ */
 
 /* RFC 6455 §7.4: 1000 is a normal end, 4000 to 4999 are ours. */
 static uint16_t close_code(unsigned code)

@@ -9,6 +9,8 @@
 
 #include "transports/websocket/ws.h"
 
+#define LWS_LINE_BYTES 256 /* lws's own buffer for one line */
+
 /* lws may want nothing for hours; then it is asked again after this. */
 #define CHORES_MS_MAX 60000
 
@@ -21,18 +23,16 @@ void kith__ws_enter(struct kith__ws_endpoint *endpoint)
     speaking = endpoint;
 }
 
-/* ---- log --------------------------------------------------------------------------------------
- */
+/* ---- log -------------------------------------------------------------------------------- */
 
 /* lws calls many things errors that any stranger can cause: all of it is debugging. */
-static void write_log(struct kith__ws_endpoint *endpoint, const char *line)
+static void write_log(struct kith__ws_endpoint *endpoint, const char *line, size_t count)
 {
-    char text[400];
-    size_t count = strlen(line);
+    char text[LWS_LINE_BYTES];
     while (count > 0 && (line[count - 1] == '\n' || line[count - 1] == ' ')) {
         count--;
     }
-    if (endpoint != NULL && count > 0 && endpoint->base.env->log_level >= KITH_LOG_DEBUG) {
+    if (endpoint != NULL && count > 0) {
         kith_printable(line, count, text, sizeof text);
         kith_log(endpoint->base.env, KITH_LOG_DEBUG, "lws: %s", text);
     }
@@ -41,26 +41,32 @@ static void write_log(struct kith__ws_endpoint *endpoint, const char *line)
 static void log_of_context(struct lws_log_cx *log, int level, const char *line, size_t count)
 {
     (void)level;
-    (void)count;
-    write_log(log->opaque, line);
+    write_log(log->opaque, line, count);
 }
 
 static void log_of_nobody(int level, const char *line)
 {
     (void)level;
-    write_log(speaking, line);
+    write_log(speaking, line, strnlen(line, LWS_LINE_BYTES - 1));
 }
 
+/* lws writes every line into one buffer of the process, from whatever thread. Where nobody debugs,
+ * that never happens; where somebody does, lines may mix, and are read with care. */
 void kith__ws_log_start(struct kith__ws_endpoint *endpoint)
 {
-    lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, log_of_nobody);
+    static int started; /* the caller holds the lock */
+    int wanted = endpoint->base.env->log_level >= KITH_LOG_DEBUG;
+    int levels = wanted ? LLL_ERR | LLL_WARN | LLL_NOTICE : 0;
+    if (wanted || !started) {
+        lws_set_log_level(levels, log_of_nobody);
+        started = 1;
+    }
     endpoint->log.u.emit_cx = log_of_context;
     endpoint->log.opaque = endpoint;
-    endpoint->log.lll_flags = LLLF_LOG_CONTEXT_AWARE | LLL_ERR | LLL_WARN | LLL_NOTICE;
+    endpoint->log.lll_flags = LLLF_LOG_CONTEXT_AWARE | (uint32_t)levels;
 }
 
-/* ---- sockets ----------------------------------------------------------------------------------
- */
+/* ---- sockets ---------------------------------------------------------------------------- */
 
 void kith__ws_socket_init(struct kith__ws_socket *socket, struct kith__ws_endpoint *endpoint,
                           void (*on_ready)(struct kith_watch *watch, unsigned events))
@@ -123,7 +129,7 @@ static void watch_socket(struct kith__ws_socket *socket, struct kith__ws_link *l
     }
 }
 
-static void unwatch_socket(struct kith__ws_socket *socket)
+void kith__ws_socket_stop(struct kith__ws_socket *socket)
 {
     struct kith_env *env = socket->endpoint->base.env;
     env->io->unwatch(env, &socket->watch);
@@ -141,8 +147,11 @@ static void evlib_io(struct lws *wsi, unsigned int flags)
     struct kith__ws_socket *socket = link != NULL ? &link->socket : &endpoint->wakeup;
     unsigned events = ((flags & LWS_EV_READ) != 0 ? KITH_READABLE : 0u) |
                       ((flags & LWS_EV_WRITE) != 0 ? KITH_WRITABLE : 0u);
+    if (link == NULL && socket->fd >= 0 && socket->fd != lws_get_socket_fd(wsi)) {
+        return; /* of a link that the driver has given up */
+    }
     if ((flags & LWS_EV_STOP) != 0 && (flags & both) == both) {
-        unwatch_socket(socket);
+        kith__ws_socket_stop(socket);
         return;
     }
     if (socket->fd < 0) {
@@ -179,8 +188,7 @@ const lws_plugin_evlib_t kith__ws_event_library = {
     .ops = &operations,
 };
 
-/* ---- chores: timers, and bytes that lws has read but not looked at ------------------------------
- */
+/* ---- chores: timers, and bytes that lws has read but not looked at ---------------------- */
 
 static void set_alarm(struct kith__ws_endpoint *endpoint, int wait_ms)
 {

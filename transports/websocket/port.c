@@ -13,8 +13,7 @@
 
 #include "transports/websocket/ws.h"
 
-/* ---- listening --------------------------------------------------------------------------------
- */
+/* ---- listening -------------------------------------------------------------------------- */
 
 static kith_err error_of(int error)
 {
@@ -194,8 +193,7 @@ void kith__ws_port_close(struct kith_port *base)
     }
 }
 
-/* ---- accepting --------------------------------------------------------------------------------
- */
+/* ---- accepting -------------------------------------------------------------------------- */
 
 static void hand_to_lws(struct kith__ws_link *link, int fd)
 {
@@ -228,7 +226,7 @@ static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_st
         (void)close(fd);
         return;
     }
-    strcpy(link->remote, remote);
+    kith_text_copy(link->remote, sizeof link->remote, remote);
     if (kith__ws_link_init(link) != KITH_OK) {
         kith__ws_link_fail(link, KITH_REASON_INTERNAL, "out of memory");
         kith__ws_link_over(link);
@@ -250,7 +248,7 @@ static int is_shortage(int error)
 static void pause_accepting(struct kith__ws_port *port, int error)
 {
     struct kith_env *env = port->base.endpoint->env;
-    uint64_t at_us = env->now_us + KITH__WS_ACCEPT_PAUSE_MS * 1000u;
+    uint64_t at_us = env->now_us + KITH__WS_ACCEPT_PAUSE_MS * UINT64_C(1000);
     char reason[80];
     kith_log(env, KITH_LOG_WARN, "a connection cannot be accepted now: %s",
              kith__ws_errno_text(error, reason, sizeof reason));

@@ -11,8 +11,7 @@
 
 #define SUBPROTOCOL "kith.v1"
 
-/* ---- sending ----------------------------------------------------------------------------------
- */
+/* ---- sending ---------------------------------------------------------------------------- */
 
 /* The close frame is the last thing we write (RFC 6455 §5.5.1); then lws waits for the other
  * side's, so that everything before it has been read. */
@@ -58,8 +57,7 @@ static int writable(struct kith__ws_link *link)
     return link->stage == KITH__WS_UP && !link->cut && kith__ws_pump(link) ? -1 : 0;
 }
 
-/* ---- receiving --------------------------------------------------------------------------------
- */
+/* ---- receiving -------------------------------------------------------------------------- */
 
 /* The other side has a moment to take part in closing. */
 static void hurry(struct kith__ws_link *link)
@@ -73,11 +71,12 @@ static void hurry(struct kith__ws_link *link)
 
 static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t count)
 {
-    if (link->stage != KITH__WS_UP || link->mute || link->cut) {
+    if (link->stage != KITH__WS_UP || link->goodbye || link->cut) {
         return 0;
     }
     if (!lws_frame_is_binary(link->wsi)) {
-        kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sent a text message", link->remote);
+        kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sent a text message",
+                           kith__ws_who(link));
         hurry(link);
         return goodbye(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE) ? -1 : 0;
     }
@@ -93,13 +92,12 @@ static void closed_by_peer(struct kith__ws_link *link, const uint8_t *bytes, siz
 {
     unsigned code = count >= 2 ? (unsigned)bytes[0] << 8 | bytes[1] : 1005;
     kith__ws_link_fail(link, KITH_REASON_LOST, "%s closed the connection (WebSocket code %u)",
-                       link->remote, code);
+                       kith__ws_who(link), code);
     link->mute = 1;
     hurry(link);
 }
 
-/* ---- the opening handshake (RFC 6455 §4) ------------------------------------------------------
- */
+/* ---- the opening handshake (RFC 6455 §4) ------------------------------------------------ */
 
 static int header_is(struct lws *wsi, enum lws_token_indexes header, const char *value)
 {
@@ -115,7 +113,7 @@ static int take_request(struct kith__ws_link *link, struct lws *wsi)
         header_is(wsi, WSI_TOKEN_VERSION, "13")) {
         return 0;
     }
-    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "it did not ask for " SUBPROTOCOL);
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "the other side did not ask for " SUBPROTOCOL);
     return -1;
 }
 
@@ -132,7 +130,7 @@ static int take_response(struct kith__ws_link *link, struct lws *wsi)
 /* Anything that is HTTP and not an upgrade to WebSocket. */
 static int refuse_http(struct kith__ws_link *link)
 {
-    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "it did not ask for a WebSocket");
+    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "the other side did not ask for a WebSocket");
     return -1;
 }
 
@@ -142,8 +140,7 @@ static void gone(struct kith__ws_link *link)
     kith__ws_link_over(link);
 }
 
-/* ---- what lws tells ---------------------------------------------------------------------------
- */
+/* ---- what lws tells --------------------------------------------------------------------- */
 
 static int callback_of_link(struct kith__ws_link *link, struct lws *wsi,
                             enum lws_callback_reasons reason, void *in, size_t count)
@@ -203,7 +200,8 @@ const struct lws_protocols kith__ws_protocols[] = {
         .name = SUBPROTOCOL,
         .callback = callback,
         .rx_buffer_size = KITH__WS_RX_BYTES,
-        .tx_packet_size = 2 * KITH__WS_PULL_BYTES, /* a whole message with its header at once */
+        .tx_packet_size =
+            (size_t)2 * KITH__WS_PULL_BYTES, /* a whole message with its header at once */
     },
     LWS_PROTOCOL_LIST_TERM,
 };

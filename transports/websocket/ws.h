@@ -34,7 +34,6 @@ enum {
     KITH__WS_ACCEPTS_PER_TURN = 16, /* handshakes cost time; established links have their turn */
     KITH__WS_BACKLOG = 128,         /* connections that the system holds until we accept them */
     KITH__WS_ACCEPT_PAUSE_MS = 100, /* no descriptors left: asking again at once would spin */
-    KITH__WS_REFUSALS_PER_S = 10,   /* lines of log about strangers, so that they cannot flood it */
     KITH__WS_DETAIL_BYTES = 400,    /* one sentence with an address and an identity */
     KITH__WS_ADDRESS_BYTES = 80     /* "[IPv6%interface]:port" */
 };
@@ -62,8 +61,6 @@ struct kith__ws_endpoint {
     struct kith_timer alarm;       /* when it next has such */
     uint8_t *buffer;               /* LWS_PRE bytes and KITH__WS_PULL_BYTES */
     unsigned ports_closed;
-    uint64_t refusals_since_us;
-    unsigned refusals;
 };
 
 struct kith__ws_port {
@@ -94,6 +91,7 @@ struct kith__ws_link {
 
     uint8_t dialled;
     uint8_t heard;       /* a byte came in */
+    uint8_t tls_done;    /* TLS has finished its part of the handshake */
     uint8_t closing;     /* the core called close() */
     uint8_t cut;         /* end it when this turn ends, whatever is unsent */
     uint8_t mute;        /* nothing more may be written */
@@ -118,10 +116,16 @@ static inline const char *kith__ws_scheme(const struct kith__ws_endpoint *endpoi
     return endpoint->secure ? "wss" : "ws";
 }
 
+/* The subject of a sentence about the link; the core knows where a stranger came from. */
+static inline const char *kith__ws_who(const struct kith__ws_link *link)
+{
+    return link->dialled || link->stage == KITH__WS_UP ? link->remote : "the other side";
+}
+
 /* ---- endpoint.c */
 
-kith_err kith__ws_endpoint_open(struct kith_endpoint *endpoint);
-void kith__ws_endpoint_close(struct kith_endpoint *endpoint);
+kith_err kith__ws_endpoint_open(struct kith_endpoint *base);
+void kith__ws_endpoint_close(struct kith_endpoint *base);
 /* lws made the context of the server side: sets it up. 0, or -1. */
 int kith__ws_server_tls(struct kith__ws_endpoint *endpoint, struct WOLFSSL_CTX *context);
 
@@ -131,24 +135,25 @@ extern const lws_plugin_evlib_t kith__ws_event_library;
 
 /* Says on whose behalf this thread calls lws from now on; NULL: nobody's. */
 void kith__ws_enter(struct kith__ws_endpoint *endpoint);
-/* Sends the log lines of lws to where they belong. */
+/* Sends the log lines of lws to where they belong. Under the lock of endpoint.c. */
 void kith__ws_log_start(struct kith__ws_endpoint *endpoint);
 void kith__ws_chores_start(struct kith__ws_endpoint *endpoint);
 void kith__ws_chores_stop(struct kith__ws_endpoint *endpoint);
 void kith__ws_socket_init(struct kith__ws_socket *socket, struct kith__ws_endpoint *endpoint,
                           void (*on_ready)(struct kith_watch *watch, unsigned events));
+void kith__ws_socket_stop(struct kith__ws_socket *socket);
 /* Lets lws look at a socket that is ready. */
 void kith__ws_service(struct kith__ws_socket *socket, unsigned events);
 
 /* ---- port.c */
 
-kith_err kith__ws_listen(struct kith_port *port, const struct kith_address *address, char *url,
+kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *address, char *url,
                          size_t url_bytes);
-void kith__ws_port_close(struct kith_port *port);
+void kith__ws_port_close(struct kith_port *base);
 
 /* ---- dial.c */
 
-kith_err kith__ws_dial(struct kith_link *link, const struct kith_address *address);
+kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *address);
 /* Hands the link to lws. */
 void kith__ws_dial_begin(struct kith__ws_link *link);
 /* 1 when TCP is connected; else it is under way, or has failed and the link ends. */
@@ -174,10 +179,10 @@ int kith__ws_link_up(struct kith__ws_link *link, struct lws *wsi);
 /* Looks at the first byte that comes in, before lws does. 0 when the link ends for it. */
 int kith__ws_link_hear(struct kith__ws_link *link, int fd);
 
-void kith__ws_close(struct kith_link *link, unsigned code, int flush);
-void kith__ws_tx_ready(struct kith_link *link);
-void kith__ws_info(struct kith_link *link, struct kith_link_info *info);
-kith_err kith__ws_exporter(struct kith_link *link, const char *label, uint8_t *out,
+void kith__ws_close(struct kith_link *base, unsigned code, int flush);
+void kith__ws_tx_ready(struct kith_link *base);
+void kith__ws_info(struct kith_link *base, struct kith_link_info *info);
+kith_err kith__ws_exporter(struct kith_link *base, const char *label, uint8_t *out,
                            size_t out_bytes);
 
 /* ---- stream.c: bytes of a link that is up, and the callback of lws */

@@ -120,13 +120,13 @@ typedef enum kith_err {
     X(ID_IN_USE, 12, "another live participant uses this identity")                                \
     X(SESSION, 13, "takes part in a session of another name")                                      \
     X(ROLE, 14, "the roles do not fit together")                                                   \
-    X(FULL, 15, "the other side takes no more peers")                                              \
+    X(FULL, 15, "no more peers are taken")                                                         \
     X(LOCAL, 16, "closed by this side")                                                            \
     X(DUPLICATE, 17, "another connection to the same peer is in use")                              \
     X(REFUSED, 18, "the connection was refused")                                                   \
     X(UNREACHABLE, 19, "the address cannot be reached")                                            \
     X(NAME, 20, "the host name is not known")                                                      \
-    X(NOT_KITH, 21, "what answers there is not a Kith peer")                                       \
+    X(NOT_KITH, 21, "the other side is no Kith peer")                                              \
     X(INTERNAL, 22, "an internal error")
 
 typedef enum kith_reason {
@@ -207,7 +207,8 @@ typedef struct kith_loop_config {
 KITH_API KITH_MUST_USE kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out);
 
 /* Frees a loop and sets *loop to NULL. Stops and joins a thread made by kith_loop_start(). Sessions
- * that are still open are cut off without flushing, and their on_closed runs inside this call. NULL
+ * that are still open are cut off without flushing, and their last callbacks, on_closed included,
+ * run inside this call; posts that wait are dropped. NULL
  * and *NULL are ignored.
  * @thread the one that called kith_loop_new(), outside callbacks  @errors none */
 KITH_API void kith_loop_free(kith_loop **loop);
@@ -224,8 +225,8 @@ KITH_API KITH_MUST_USE kith_err kith_loop_run(kith_loop *loop);
  * @errors STATE the loop runs already; IO no thread could be made */
 KITH_API KITH_MUST_USE kith_err kith_loop_start(kith_loop *loop);
 
-/* Makes kith_loop_run() return, or the thread of kith_loop_start() end, after the callback now
- * running. Sessions stay open; the loop can be run again.
+/* Makes kith_loop_run() return, or the thread of kith_loop_start() end, once the loop's turn in
+ * hand is done (which may still run callbacks). Sessions stay open; the loop can be run again.
  * @thread any  @errors none */
 KITH_API void kith_loop_stop(kith_loop *loop);
 
@@ -347,7 +348,7 @@ typedef enum kith_fate {
 } kith_fate;
 
 typedef enum kith_listener_event_kind {
-    KITH_LISTENER_READY = 1,  /* once for each address: url is where others connect */
+    KITH_LISTENER_READY = 1,  /* once for each port: url is where others connect */
     KITH_LISTENER_FAILED = 2, /* final: err and detail say why */
     KITH_LISTENER_CLOSED = 3  /* final: kith_listener_close() or the session's end */
 } kith_listener_event_kind;
@@ -438,7 +439,7 @@ typedef struct kith_session_config {
     uint32_t max_peers;       /* more are refused with FULL; 1 to 65536, default 256 */
     uint64_t budget_bytes; /* memory per peer for queues of both directions; 1 MiB to 1 GiB, default
                               32 MiB */
-    uint32_t max_message_bytes; /* largest message taken from a peer; 1 to budget_bytes / 8, default
+    uint32_t max_message_bytes; /* largest message taken from a peer; 1 to budget_bytes / 4, default
                                    4 MiB or that */
     uint32_t handshake_ms;      /* from connection to authenticated; 100 to 120000, default 10000 */
     uint32_t idle_ping_ms; /* silence after which a peer is asked for a sign of life; 100 to 600000,
@@ -493,7 +494,7 @@ typedef struct kith_session_stats {
     uint64_t
         refused_auth; /* wrong or unknown key, bad signature, spliced connection, too low a level */
     uint64_t refused_protocol; /* bytes that are not this protocol */
-    uint64_t refused_other;    /* session name, role, version, full, self, duplicates, time-outs */
+    uint64_t refused_other;    /* session name, role, version, full, self, time-outs */
     uint64_t frames_ignored;   /* frames of an unknown kind that may be skipped */
     uint64_t peers_connected;  /* connected at this moment */
 } kith_session_stats;
