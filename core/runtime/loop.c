@@ -28,6 +28,7 @@ struct post {
 
 struct watch_handle {
     uv_poll_t poll;
+    int wanted;               /* UV_READABLE and UV_WRITABLE */
     struct kith_watch *watch; /* NULL once unwatched */
     kith_loop *loop;
 };
@@ -177,6 +178,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         ready |= (events & UV_WRITABLE) != 0 ? KITH_WRITABLE : 0;
     }
     handle->watch->on_ready(handle->watch, ready);
+    if (status < 0 && handle->watch != NULL) {
+        /* libuv stops a handle that reports an error, but the driver may not have found it yet. */
+        (void)uv_poll_start(poll, handle->wanted, on_poll);
+    }
 }
 
 static void free_handle(uv_handle_t *handle)
@@ -206,6 +211,7 @@ static kith_err io_watch(struct kith_env *env, struct kith_watch *watch, int fd,
         handle->poll.data = handle;
         watch->impl = handle;
     }
+    handle->wanted = wanted;
     return uv_poll_start(&handle->poll, wanted, on_poll) == 0 ? KITH_OK : KITH_ERR_IO;
 }
 

@@ -84,7 +84,7 @@ Test(liveness, a_deadline_for_a_transport_that_never_comes_up)
     strangers.next = &crowd[0];
     strangers.stays_down = 1;
     cr_assert_eq(actor_dial_url(ada, "raw://there:1", NULL), KITH_OK);
-    world_run(&world, 10200);
+    world_run(&world, 10060);
     cr_assert_eq(ada->count[ACTOR_DIAL_WAITING], 1);
     cr_assert_eq(ada->dial_reason, KITH_REASON_TIMEOUT);
     cr_assert(crowd[0].was_closed);

@@ -167,8 +167,9 @@ static void send_off(int fd)
 static const char *first_impression(const struct kith__ws_link *link, unsigned first)
 {
     if (kith__ws_endpoint_of(link)->secure) {
-        return first == 22 || (link->dialled && first >= 20 && first <= 23) ? NULL
-                                                                            : "does not speak TLS";
+        /* Any TLS record: what was first may have gone straight to the TLS library, when it came
+         * between our look and its own. */
+        return first >= 20 && first <= 23 ? NULL : "does not speak TLS";
     }
     if (first == 22) {
         return "speaks TLS, where a plain connection was asked for";
