@@ -1,31 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * key.c: pre-shared keys as values and as lines of text, and ids as text. Knows no session and no
+ * key.c: pre-shared keys as values and as lines of text. Knows no session and no
  * loop.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hex.h"
 #include "session/session.h"
 #include "transport.h"
-
-static const char digits[] = "0123456789abcdef";
-
-static int digit(char c)
-{
-    const char *at = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
-static void to_hex(const uint8_t *bytes, size_t count, char *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
-    *out = '\0';
-}
 
 static kith_err unusable(const char *why)
 {
@@ -47,7 +31,7 @@ kith_err kith_key_generate(kith_key *out)
     }
     out->bytes_count = 32;
     strcpy(out->identity, "kith-");
-    to_hex(name, sizeof name, out->identity + 5);
+    kith_to_hex(name, sizeof name, out->identity + 5);
     return KITH_OK;
 }
 
@@ -58,7 +42,7 @@ static kith_err parse_hex(const char *at, size_t count, kith_key *out)
                                        : "the key is longer than 64 bytes");
     }
     for (size_t i = 0; i < count; i += 2) {
-        int high = digit(at[i]), low = digit(at[i + 1]);
+        int high = kith_hex_digit(at[i]), low = kith_hex_digit(at[i + 1]);
         if (high < 0 || low < 0) {
             return unusable("the key is not written in hex digits");
         }
@@ -118,7 +102,7 @@ kith_err kith_key_format(const kith_key *key, char *out, size_t out_bytes)
     }
     memcpy(out, key->identity, identity_bytes);
     out[identity_bytes] = ':';
-    to_hex(key->bytes, key->bytes_count, out + identity_bytes + 1);
+    kith_to_hex(key->bytes, key->bytes_count, out + identity_bytes + 1);
     return KITH_OK;
 }
 
@@ -127,43 +111,4 @@ void kith_key_wipe(kith_key *key)
     if (key != NULL) {
         kith_default_crypto.wipe(key, sizeof *key);
     }
-}
-
-void kith_id_format(const kith_id *id, char out[37])
-{
-    for (size_t i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *out++ = '-';
-        }
-        to_hex(&id->bytes[i], 1, out);
-        out += 2;
-    }
-}
-
-kith_err kith_id_parse(const char *text, kith_id *out)
-{
-    const char *at = text;
-    kith_detail_clear();
-    if (text == NULL || out == NULL) {
-        return kith_fail(KITH_ERR_INVALID, "%s: is NULL", text == NULL ? "text" : "out");
-    }
-    for (size_t i = 0; i < 16; i++) {
-        int high, low;
-        if ((i == 4 || i == 6 || i == 8 || i == 10) && *at++ != '-') {
-            return kith_fail(KITH_ERR_INVALID, "text: is no id");
-        }
-        high = digit(at[0]);
-        low = high < 0 ? -1 : digit(at[1]);
-        if (low < 0) {
-            return kith_fail(KITH_ERR_INVALID, "text: is no id");
-        }
-        out->bytes[i] = (uint8_t)(high << 4 | low);
-        at += 2;
-    }
-    return *at == '\0' ? KITH_OK : kith_fail(KITH_ERR_INVALID, "text: is longer than an id");
-}
-
-int kith_id_equal(const kith_id *a, const kith_id *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }

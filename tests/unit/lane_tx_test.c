@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lane_tx_test.c: the sending half of a lane: what may be sent, what is kept and for how long, back
+ * pressure, receipts.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wire.h"
+#include "bench.h"
+#include "protocol/lane.h"
+
+static struct bench bench;
+static struct kith_send_share share;
+static struct kith_lane_tx lanes[KITH_CHANNEL_COUNT];
+static uint8_t message[1 << 20], out[1 << 20];
+static uint64_t settled[1000];
+static size_t settled_count;
+
+static void open_lanes(uint64_t budget)
+{
+    bench_open(&bench, 1);
+    settled_count = 0;
+    kith_send_share_init(&share, budget);
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        kith_lane_tx_init(&lanes[i], &bench.env, &share);
+    }
+    for (size_t i = 0; i < sizeof message; i++) {
+        message[i] = (uint8_t)(i * 7 + (i >> 8));
+    }
+}
+
+static void close_lanes(void)
+{
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        kith_lane_tx_fini(&lanes[i]);
+        cr_assert_eq(lanes[i].held_bytes, 0);
+    }
+    cr_assert_eq(share.common, 0, "%zu bytes are counted and not held", share.common);
+    bench_close(&bench);
+}
+
+static void settle(void *user, uint64_t ticket)
+{
+    cr_assert_eq(user, &bench);
+    settled[settled_count++] = ticket;
+}
+
+static int credit(size_t lane, uint64_t received, uint64_t consumed, uint64_t limit)
+{
+    const struct kith_credit news = {lane, received, consumed, limit};
+    return kith_lane_tx_credit(&lanes[lane], &news, settle, &bench);
+}
+
+static kith_err put(size_t lane, size_t count, uint64_t ticket)
+{
+    return kith_lane_tx_put(&lanes[lane], message, count, ticket);
+}
+
+/* ---- sending ---------------------------------------------------------------------------------- */
+
+Test(lane_tx, nothing_goes_without_a_limit)
+{
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 5, 0), KITH_OK);
+    cr_assert_eq(kith_lane_tx_ready(&lanes[0]), 0);
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, sizeof out), 0);
+    cr_assert(credit(0, 0, 0, 4));
+    cr_assert_eq(kith_lane_tx_ready(&lanes[0]), 4);
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, sizeof out), 4);
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, sizeof out), 0);
+    cr_assert(credit(0, 0, 0, 100));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out + 4, sizeof out - 4), 2);
+    cr_assert_eq(out[0], 5);
+    cr_assert_arr_eq(out + 1, message, 5);
+    close_lanes();
+}
+
+/* The bytes of many messages, taken in pieces of random size, are the records one after another. */
+Test(lane_tx, taken_in_any_pieces)
+{
+    open_lanes(16 << 20);
+    for (int round = 0; round < 20; round++) {
+        size_t total = 0, at = 0;
+        uint64_t base = lanes[0].end;
+        static uint8_t expected[1 << 19];
+        for (int i = 0; i < 20; i++) {
+            size_t count = bench_below(&bench.random, 1u << bench_below(&bench.random, 14));
+            struct kith_writer to = kith_writer_of(expected + total, sizeof expected - total);
+            cr_assert_eq(put(0, count, 0), KITH_OK);
+            kith_write_varint(&to, count);
+            kith_write_bytes(&to, message, count);
+            cr_assert(!to.broken);
+            total += kith_written(&to);
+        }
+        cr_assert_eq(lanes[0].end - base, total);
+        while (at < total) {
+            size_t part;
+            cr_assert(credit(0, 0, 0, base + at + bench_below(&bench.random, 5000)));
+            part = kith_lane_tx_take(&lanes[0], out, bench_below(&bench.random, 3000) + 1);
+            cr_assert_arr_eq(out, expected + at, part);
+            at += part;
+            cr_assert_leq(lanes[0].sent, lanes[0].limit);
+        }
+        cr_assert_eq(kith_lane_tx_ready(&lanes[0]), 0);
+        cr_assert(credit(0, base + total, base + total, base + total));
+        cr_assert_eq(lanes[0].held_bytes, 0);
+    }
+    close_lanes();
+}
+
+/* ---- credit ----------------------------------------------------------------------------------- */
+
+Test(lane_tx, credit_beyond_what_was_sent)
+{
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 9, 1), KITH_OK);
+    cr_assert(!credit(0, 1, 0, 100));
+    cr_assert(credit(0, 0, 0, 100));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 6), 6);
+    cr_assert(!credit(0, 7, 0, 100));
+    cr_assert(credit(0, 6, 0, 100));
+    cr_assert_eq(settled_count, 0);
+    close_lanes();
+}
+
+Test(lane_tx, received_frees_consumed_settles)
+{
+    open_lanes(1 << 20);
+    for (uint64_t ticket = 1; ticket <= 3; ticket++) {
+        cr_assert_eq(put(0, 99, ticket), KITH_OK); /* records of 101 bytes */
+    }
+    cr_assert(credit(0, 0, 0, 1000));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 303), 303);
+    cr_assert(credit(0, 100, 100, 1000));
+    cr_assert_eq(settled_count, 0);
+    cr_assert(credit(0, 250, 101, 1000));
+    cr_assert_eq(settled_count, 1);
+    cr_assert_eq(settled[0], 1);
+    cr_assert(credit(0, 303, 202, 1000));
+    cr_assert_eq(settled_count, 2);
+    cr_assert(credit(0, 303, 303, 1000));
+    cr_assert_eq(settled_count, 3);
+    cr_assert_eq(settled[2], 3);
+    cr_assert_eq(lanes[0].held_bytes, 0);
+    close_lanes();
+}
+
+Test(lane_tx, older_news_changes_nothing)
+{
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 99, 1), KITH_OK);
+    cr_assert(credit(0, 0, 0, 1000));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 101), 101);
+    cr_assert(credit(0, 101, 50, 2000));
+    cr_assert(credit(0, 7, 7, 70));
+    cr_assert_eq(lanes[0].limit, 2000);
+    cr_assert_eq(lanes[0].received, 101);
+    cr_assert_eq(lanes[0].consumed, 50);
+    close_lanes();
+}
+
+/* ---- room ------------------------------------------------------------------------------------- */
+
+Test(lane_tx, a_full_lane_leaves_the_others_their_own)
+{
+    open_lanes(1 << 20);
+    while (put(0, 1000, 0) == KITH_OK) {
+    }
+    cr_assert_leq(bench.bytes, 5 << 17, "%zu", bench.bytes); /* half, and its own eighth */
+    for (size_t i = 1; i < KITH_CHANNEL_COUNT; i++) {
+        size_t own = 0;
+        while (put(i, 1000, 0) == KITH_OK) {
+            own += 1000;
+        }
+        cr_assert_geq(own, 60000, "channel %zu has %zu", i, own);
+    }
+    cr_assert_leq(bench.bytes, 1 << 20, "%zu bytes", bench.bytes);
+    close_lanes();
+}
+
+Test(lane_tx, refused_then_writable_once)
+{
+    open_lanes(1 << 20);
+    while (put(0, 50000, 0) == KITH_OK) {
+    }
+    cr_assert(!kith_lane_tx_writable(&lanes[0]));
+    cr_assert(!kith_lane_tx_writable(&lanes[1]), "never refused");
+    cr_assert(credit(0, 0, 0, 1 << 20));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 50004), 50004);
+    cr_assert(!kith_lane_tx_writable(&lanes[0]), "sent is not received");
+    cr_assert(credit(0, 50004, 0, 1 << 20));
+    cr_assert(kith_lane_tx_writable(&lanes[0]));
+    cr_assert(!kith_lane_tx_writable(&lanes[0]), "told once");
+    cr_assert_eq(put(0, 50000, 0), KITH_OK);
+    close_lanes();
+}
+
+/* What one lane gives back may be what another waits for. */
+Test(lane_tx, room_comes_from_another_lane)
+{
+    open_lanes(1 << 20);
+    while (put(0, 10000, 0) == KITH_OK) {
+    }
+    while (put(1, 10000, 0) == KITH_OK) {
+    }
+    cr_assert(!kith_lane_tx_writable(&lanes[1]));
+    cr_assert(credit(0, 0, 0, 1 << 20));
+    (void)kith_lane_tx_take(&lanes[0], out, 200000);
+    cr_assert(credit(0, 200000, 0, 1 << 20));
+    cr_assert(kith_lane_tx_writable(&lanes[1]));
+    close_lanes();
+}
+
+/* The largest message that a peer may be told of always finds room in lanes that are empty. */
+Test(lane_tx, the_largest_message_fits)
+{
+    open_lanes(1 << 20);
+    cr_assert_eq(put(3, share.common_max, 1), KITH_OK);
+    close_lanes();
+}
+
+Test(lane_tx, receipts_without_records_count)
+{
+    size_t puts = 0;
+    open_lanes(1 << 20);
+    cr_assert(credit(0, 0, 0, KITH_VARINT_MAX));
+    while (put(0, 0, 9) == KITH_OK) {
+        cr_assert_lt(++puts, 200000, "no end of receipts");
+        cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 10), 1);
+        cr_assert(credit(0, puts, 0, KITH_VARINT_MAX));
+    }
+    cr_assert_leq(bench.bytes, 1 << 20);
+    cr_assert(credit(0, puts, 0, KITH_VARINT_MAX));
+    cr_assert(!kith_lane_tx_writable(&lanes[0]));
+    close_lanes();
+}
+
+Test(lane_tx, without_memory)
+{
+    open_lanes(1 << 20);
+    for (uint64_t n = 1; n <= 2; n++) {
+        bench.fail_from = bench.requests + n;
+        cr_assert_eq(put(0, 100, 7), KITH_ERR_NOMEM);
+        cr_assert_eq(lanes[0].end, 0);
+        cr_assert_eq(lanes[0].held_bytes, 0);
+        cr_assert_eq(bench.blocks, 0);
+    }
+    cr_assert_eq(put(0, 100, 7), KITH_OK);
+    close_lanes();
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+Test(lane_tx, tickets_that_are_left)
+{
+    uint64_t ticket;
+    int unsent;
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 9, 1), KITH_OK); /* confirmed */
+    cr_assert_eq(put(0, 9, 2), KITH_OK); /* sent */
+    cr_assert_eq(put(0, 9, 0), KITH_OK); /* nobody asked */
+    cr_assert_eq(put(0, 9, 3), KITH_OK); /* a byte of it */
+    cr_assert_eq(put(0, 9, 4), KITH_OK); /* not a byte */
+    cr_assert(credit(0, 0, 0, 1000));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 31), 31);
+    cr_assert(credit(0, 20, 10, 1000));
+    cr_assert_eq(settled_count, 1);
+    cr_assert(kith_lane_tx_next_ticket(&lanes[0], &ticket, &unsent));
+    cr_assert(ticket == 2 && !unsent);
+    cr_assert(kith_lane_tx_next_ticket(&lanes[0], &ticket, &unsent));
+    cr_assert(ticket == 3 && !unsent);
+    cr_assert(kith_lane_tx_next_ticket(&lanes[0], &ticket, &unsent));
+    cr_assert(ticket == 4 && unsent);
+    cr_assert(!kith_lane_tx_next_ticket(&lanes[0], &ticket, &unsent));
+    close_lanes();
+}
