@@ -19,6 +19,27 @@
 #include "base/list.h"
 #include "protocol/adopt.h"
 
+/* A block of bytes that several records may share: encoded and copied once, or lent by the
+ * application. */
+struct kith_payload {
+    struct kith_env *env;
+    size_t references, count;
+    const uint8_t *bytes;
+    void (*free_fn)(void *user,
+                    const void *bytes); /* NULL: the bytes are copied, behind this struct */
+    void *user;
+    uint8_t copy[];
+};
+
+/* A copy of bytes, or with free_fn the bytes themselves, with one reference; NULL without memory.
+ */
+struct kith_payload *kith_payload_new(struct kith_env *env, const void *bytes, size_t count,
+                                      void (*free_fn)(void *user, const void *bytes), void *user);
+/* The last one frees it, and gives lent bytes back. */
+void kith_payload_unref(struct kith_payload *payload);
+/* Ends a payload that nobody took: the caller keeps lent bytes. */
+void kith_payload_disown(struct kith_payload *payload);
+
 /* ---- sending ----------------------------------------------------------------------------------
  */
 
@@ -56,6 +77,10 @@ void kith_lane_tx_fini(struct kith_lane_tx *lane);
 kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
                           uint64_t ticket);
 
+/* Likewise, but shares a payload instead of copying: takes a reference on KITH_OK. */
+kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,
+                            uint64_t ticket);
+
 /* Bytes that may be sent now. */
 uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane);
 
@@ -87,13 +112,31 @@ struct kith_receive_share {
     struct kith_node waiting; /* lanes that want a grant */
 };
 
+/* A message that the application keeps: it counts as received and not yet consumed, and with it all
+ * that came later on its lane. */
+struct kith_held {
+    struct kith_node node;
+    struct kith_lane_rx *lane; /* NULL once the association ended */
+    void *owner;               /* the peer's business */
+    uint64_t start, granted;
+    int released;
+    uint8_t *bytes;
+    size_t count;
+    void *(*realloc)(void *user, void *block, size_t bytes);
+    void *realloc_user;
+};
+
 struct kith_lane_rx {
     struct kith_env *env;
     struct kith_receive_share *share;
     struct kith_node wait_node;
     uint64_t received, consumed, limit;
-    uint64_t granted; /* from share->records for the message under way */
-    uint8_t head[8];  /* the length varint, when it comes in pieces */
+    uint64_t delivered;     /* end of the last message handed out; consumed unless some are held */
+    struct kith_node held;  /* in order */
+    struct kith_held *now;  /* the message being handed out was held */
+    const uint8_t *current; /* it, while it is */
+    uint64_t granted;       /* from share->records for the message under way */
+    uint8_t head[8];        /* the length varint, when it comes in pieces */
     size_t head_count;
     int in_record;
     uint64_t record_end; /* offset */
@@ -122,6 +165,14 @@ enum kith_lane_verdict {
 enum kith_lane_verdict
 kith_lane_rx_data(struct kith_lane_rx *lane, uint64_t offset, const uint8_t *bytes, size_t count,
                   int (*message)(void *user, const uint8_t *bytes, size_t count), void *user);
+
+/* Inside message(): keeps that message beyond its return. NULL without memory, or when it is held
+ * already. */
+struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane);
+
+/* Gives a held message back, in any order. The sender hears of it once all before it are back as
+ * well. 1 when there is news for it. */
+int kith_held_free(struct kith_held *held);
 
 /* 1 when the sender should hear news of this lane: *credit has them, and they count as announced.
  * `lane->announced.lane` is the lane's id. */

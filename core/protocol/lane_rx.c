@@ -36,6 +36,7 @@ void kith_lane_rx_init(struct kith_lane_rx *lane, struct kith_env *env,
     lane->share = share;
     lane->max_message_bytes = max_message_bytes;
     kith_list_init(&lane->wait_node);
+    kith_list_init(&lane->held);
     set_limit(lane, share->window);
 }
 
@@ -44,6 +45,14 @@ void kith_lane_rx_fini(struct kith_lane_rx *lane)
     kith_list_remove(&lane->wait_node);
     kith_free(lane->env, lane->body);
     lane->body = NULL;
+    while (!kith_list_empty(&lane->held)) {
+        struct kith_held *held = KITH_CONTAINER(lane->held.next, struct kith_held, node);
+        kith_list_remove(&held->node);
+        held->lane = NULL;
+        if (held->released) {
+            (void)held->realloc(held->realloc_user, held, 0);
+        } /* else it is the application's until it gives it back */
+    }
 }
 
 /* Grants what waits, in order: the first that does not fit keeps the others waiting, or a large one
@@ -53,13 +62,13 @@ static void grant_waiting(struct kith_receive_share *share)
     while (!kith_list_empty(&share->waiting)) {
         struct kith_lane_rx *lane =
             KITH_CONTAINER(share->waiting.next, struct kith_lane_rx, wait_node);
-        uint64_t need = lane->record_end - lane->limit;
+        uint64_t need = lane->record_end > lane->limit ? lane->record_end - lane->limit : 0;
         if (need > share->records_free) {
             return;
         }
         kith_list_remove(&lane->wait_node);
         share->records_free -= need;
-        lane->granted = need;
+        lane->granted += need;
         set_limit(lane, lane->record_end);
     }
 }
@@ -80,22 +89,106 @@ static enum kith_lane_verdict begin_record(struct kith_lane_rx *lane, uint64_t l
     return KITH_LANE_OK;
 }
 
+/* Moves consumed up to the first message that is still held, and promises anew what that frees. */
+static void advance(struct kith_lane_rx *lane)
+{
+    uint64_t consumed = lane->delivered;
+    while (!kith_list_empty(&lane->held)) {
+        struct kith_held *first = KITH_CONTAINER(lane->held.next, struct kith_held, node);
+        if (!first->released) {
+            consumed = first->start;
+            break;
+        }
+        kith_list_remove(&first->node);
+        lane->share->records_free += first->granted;
+        (void)first->realloc(first->realloc_user, first, 0);
+    }
+    lane->share->promised -= consumed - lane->consumed;
+    lane->consumed = consumed;
+    set_limit(lane, lane->consumed + lane->share->window);
+    grant_waiting(lane->share);
+}
+
+/* What was granted for this message is free again when it is consumed: with the last one held, or
+ * now. */
+static void return_grant(struct kith_lane_rx *lane)
+{
+    if (kith_list_empty(&lane->held)) {
+        lane->share->records_free += lane->granted;
+    } else {
+        KITH_CONTAINER(lane->held.prev, struct kith_held, node)->granted += lane->granted;
+    }
+    lane->granted = 0;
+}
+
 static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uint8_t *bytes,
                                             int (*message)(void *, const uint8_t *, size_t),
                                             void *user)
 {
-    int stop = message(user, bytes, lane->record_bytes);
+    int stop;
+    lane->current = bytes;
+    lane->now = NULL;
+    stop = message(user, bytes, lane->record_bytes);
+    lane->current = NULL;
     kith_free(lane->env, lane->body);
     lane->body = NULL;
     lane->body_count = lane->body_room = 0;
     lane->in_record = 0;
-    lane->share->promised -= lane->record_end - lane->consumed;
-    lane->consumed = lane->record_end;
-    lane->share->records_free += lane->granted;
-    lane->granted = 0;
-    set_limit(lane, lane->consumed + lane->share->window);
-    grant_waiting(lane->share);
+    lane->delivered = lane->record_end;
+    if (lane->now != NULL) {
+        kith_list_append(&lane->held, &lane->now->node);
+        lane->now = NULL;
+    }
+    return_grant(lane);
+    advance(lane);
     return stop ? KITH_LANE_STOPPED : KITH_LANE_OK;
+}
+
+struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane)
+{
+    struct kith_held *held;
+    if (lane->current == NULL || lane->now != NULL) {
+        return NULL;
+    }
+    held = kith_alloc(lane->env, sizeof *held);
+    if (held == NULL) {
+        return NULL;
+    }
+    if (lane->body != NULL) {
+        held->bytes = lane->body; /* it came in pieces and has a block of its own already */
+        lane->body = NULL;
+    } else {
+        held->bytes = kith_resize(lane->env, NULL, lane->record_bytes + 1);
+        if (held->bytes == NULL) {
+            kith_free(lane->env, held);
+            return NULL;
+        }
+        memcpy(held->bytes, lane->current, lane->record_bytes);
+    }
+    kith_list_init(&held->node);
+    held->lane = lane;
+    held->start = lane->delivered;
+    held->count = lane->record_bytes;
+    held->realloc = lane->env->realloc;
+    held->realloc_user = lane->env->realloc_user;
+    lane->now = held;
+    return held;
+}
+
+int kith_held_free(struct kith_held *held)
+{
+    struct kith_lane_rx *lane = held->lane;
+    (void)held->realloc(held->realloc_user, held->bytes, 0);
+    held->bytes = NULL;
+    held->released = 1;
+    if (lane == NULL) {
+        (void)held->realloc(held->realloc_user, held, 0);
+        return 0;
+    }
+    if (lane->now != held) { /* else its message is still being handed out */
+        advance(lane);
+    }
+    return 1;
 }
 
 /* Memory grows with what has come, never ahead of it: a length alone costs nothing. */

@@ -11,9 +11,12 @@
 
 struct kith_record {
     struct kith_node node;
-    uint64_t start; /* offset of bytes[0] */
-    size_t count;
-    uint8_t bytes[];
+    uint64_t start;               /* offset of its first byte */
+    size_t count;                 /* head and message */
+    struct kith_payload *payload; /* NULL: the message stands in copy */
+    const uint8_t *bytes;         /* the message */
+    uint8_t head[8], head_count;  /* its length, as on the wire */
+    uint8_t copy[];
 };
 
 struct receipt {
@@ -59,9 +62,13 @@ static int has_room(const struct kith_lane_tx *lane, size_t bytes)
 
 static void free_record(struct kith_lane_tx *lane, struct kith_record *record)
 {
+    struct kith_payload *payload = record->payload;
     kith_list_remove(&record->node);
     hold(lane, lane->held_bytes - sizeof *record - record->count);
     kith_free(lane->env, record);
+    if (payload != NULL) {
+        kith_payload_unref(payload);
+    }
 }
 
 void kith_lane_tx_fini(struct kith_lane_tx *lane)
@@ -101,18 +108,19 @@ static uint64_t settle_first(struct kith_lane_tx *lane)
     return ticket;
 }
 
-kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
-                          uint64_t ticket)
+/* Makes room for a record of count bytes of message, copy of them behind it. */
+static kith_err new_record(struct kith_lane_tx *lane, size_t count, size_t copy, uint64_t ticket,
+                           struct kith_record **out)
 {
     size_t total = kith_varint_bytes(count) + count;
+    size_t cost = sizeof **out + total + (ticket != 0 ? sizeof(struct receipt) : 0);
     struct kith_record *record;
-    size_t cost = sizeof *record + total + (ticket != 0 ? sizeof(struct receipt) : 0);
     struct kith_writer to;
     if (!has_room(lane, cost)) {
         lane->refused_bytes = cost;
         return KITH_ERR_AGAIN;
     }
-    record = kith_resize(lane->env, NULL, sizeof *record + total);
+    record = kith_resize(lane->env, NULL, sizeof *record + copy);
     if (record == NULL) {
         return KITH_ERR_NOMEM;
     }
@@ -120,17 +128,54 @@ kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t c
         kith_free(lane->env, record);
         return KITH_ERR_NOMEM;
     }
+    to = kith_writer_of(record->head, sizeof record->head);
+    kith_write_varint(&to, count);
+    record->head_count = (uint8_t)kith_written(&to);
     record->start = lane->end;
     record->count = total;
-    to = kith_writer_of(record->bytes, total);
-    kith_write_varint(&to, count);
-    kith_write_bytes(&to, bytes, count);
+    *out = record;
+    return KITH_OK;
+}
+
+static void append(struct kith_lane_tx *lane, struct kith_record *record)
+{
     kith_list_append(&lane->records, &record->node);
-    hold(lane, lane->held_bytes + sizeof *record + total);
-    lane->end += total;
+    hold(lane, lane->held_bytes + sizeof *record + record->count);
+    lane->end += record->count;
     if (lane->next == NULL) {
         lane->next = record;
     }
+}
+
+kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
+                          uint64_t ticket)
+{
+    struct kith_record *record;
+    kith_err err = new_record(lane, count, count, ticket, &record);
+    if (err != KITH_OK) {
+        return err;
+    }
+    if (count > 0) {
+        memcpy(record->copy, bytes, count);
+    }
+    record->payload = NULL;
+    record->bytes = record->copy;
+    append(lane, record);
+    return KITH_OK;
+}
+
+kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,
+                            uint64_t ticket)
+{
+    struct kith_record *record;
+    kith_err err = new_record(lane, payload->count, 0, ticket, &record);
+    if (err != KITH_OK) {
+        return err;
+    }
+    payload->references++;
+    record->payload = payload;
+    record->bytes = payload->bytes;
+    append(lane, record);
     return KITH_OK;
 }
 
@@ -140,15 +185,27 @@ uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane)
     return until > lane->sent ? until - lane->sent : 0;
 }
 
+/* Copies a record's bytes from skip on, as far as there is room; gives how many. */
+static size_t copy_part(const struct kith_record *record, size_t skip, uint8_t *out, size_t room)
+{
+    const uint8_t *from = skip < record->head_count ? record->head + skip
+                                                    : record->bytes + (skip - record->head_count);
+    size_t left = (skip < record->head_count ? record->head_count : record->count) - skip;
+    size_t part = left < room ? left : room;
+    if (part > 0) {
+        memcpy(out, from, part);
+    }
+    return part;
+}
+
 size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room)
 {
     uint64_t ready = kith_lane_tx_ready(lane);
     size_t want = room < ready ? room : (size_t)ready, done = 0;
     while (done < want) {
         struct kith_record *record = lane->next;
-        size_t skip = (size_t)(lane->sent - record->start);
-        size_t part = record->count - skip < want - done ? record->count - skip : want - done;
-        memcpy(out + done, record->bytes + skip, part);
+        size_t part =
+            copy_part(record, (size_t)(lane->sent - record->start), out + done, want - done);
         done += part;
         lane->sent += part;
         if (lane->sent == record->start + record->count) {

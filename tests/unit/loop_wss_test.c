@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop_wss_test.c: sessions over real sockets and real TLS, in one loop: what TLS negotiated, the
+ * channel binding, listeners and dials that cannot work, other keys.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "party.h"
+#include "session/session.h"
+
+static kith_loop *loop;
+static struct party ada, bob, cyd;
+
+Test(loop_wss, two_talk)
+{
+    kith_peer_info info = {.size = sizeof info};
+    const kith_send_options options = {sizeof options, 1};
+    char *large = malloc(4 << 20);
+    memset(large, 'x', 4 << 20);
+    loop = party_loop();
+    party_pair(loop, &ada, &bob, 1);
+    cr_assert_eq(kith_peer_get_info(ada.peer, &info), KITH_OK);
+    cr_assert_eq(info.level, KITH_LEVEL_IDENTITY);
+    cr_assert_eq(info.tls_version, 0x0304);
+    cr_assert_str_eq(info.cipher, "TLS_AES_128_GCM_SHA256");
+    cr_assert_str_eq(info.psk_identity, "party");
+    cr_assert_str_eq(info.transport, "wss");
+    cr_assert_eq(strncmp(info.remote_address, "127.0.0.1:", 10), 0, "%s", info.remote_address);
+    cr_assert_eq(kith_send(ada.peer, 0, "hello", 5, &options), KITH_OK);
+    cr_assert_eq(kith_send(bob.peer, 7, large, 4 << 20, &options), KITH_OK);
+    party_until(loop, &ada.fates, 1);
+    party_until(loop, &bob.fates, 1);
+    cr_assert_eq(ada.fate, KITH_FATE_DELIVERED);
+    cr_assert_eq(bob.fate, KITH_FATE_DELIVERED);
+    cr_assert_eq(ada.bytes, 4 << 20);
+    cr_assert_eq(bob.bytes, 5);
+    cr_assert_eq(kith_session_close(ada.session, 1000), KITH_OK);
+    party_until(loop, &bob.departed, 1);
+    cr_assert_eq(bob.departed_reason, KITH_REASON_LEFT);
+    party_until(loop, &ada.closed, 1);
+    party_loop_free(&loop);
+    free(large);
+}
+
+/* The exporter is not zero, the same at both ends, and another one on each link. */
+Test(loop_wss, the_channel_binding)
+{
+    static const uint8_t zeros[KITH_BINDING_BYTES];
+    uint8_t seen[4][KITH_BINDING_BYTES];
+    loop = party_loop();
+    for (int i = 0; i < 4; i++) {
+        const struct kith_conn *here, *there;
+        party_pair(loop, &ada, &bob, 1);
+        here = ada.peer->conn;
+        there = bob.peer->conn;
+        cr_assert_eq(here->binding_type, KITH_BINDING_EXPORTER);
+        cr_assert_arr_neq(here->binding, zeros, sizeof zeros);
+        cr_assert_arr_eq(here->binding, there->binding, sizeof zeros);
+        memcpy(seen[i], here->binding, sizeof zeros);
+        for (int k = 0; k < i; k++) {
+            cr_assert_arr_neq(seen[k], seen[i], sizeof zeros);
+        }
+        cr_assert_eq(kith_session_close(ada.session, 0), KITH_OK);
+        cr_assert_eq(kith_session_close(bob.session, 0), KITH_OK);
+        party_until(loop, &ada.closed, 1);
+        party_until(loop, &bob.closed, 1);
+    }
+    party_loop_free(&loop);
+}
+
+static void expect_auth_failure(const kith_key *key)
+{
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 1);
+    cr_assert_eq(kith_session_remove_key(bob.session, "party"), KITH_OK);
+    cr_assert_eq(kith_session_add_key(bob.session, key, KITH_KEY_DIAL), KITH_OK);
+    party_listen(&ada, "wss://127.0.0.1:0");
+    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
+    party_until(loop, &bob.failed, 1);
+    cr_assert_eq(bob.dial_reason, KITH_REASON_AUTH, "%s", bob.detail);
+    cr_assert_str_not_empty(bob.detail);
+    cr_assert_eq(ada.connected, 0);
+    cr_assert_eq(bob.connected, 0);
+    party_loop_free(&loop);
+}
+
+Test(loop_wss, another_key_of_the_same_identity)
+{
+    kith_key key;
+    cr_assert_eq(kith_key_generate(&key), KITH_OK);
+    strcpy(key.identity, "party");
+    expect_auth_failure(&key);
+}
+
+Test(loop_wss, an_unknown_identity)
+{
+    kith_key key;
+    cr_assert_eq(kith_key_generate(&key), KITH_OK);
+    expect_auth_failure(&key);
+}
+
+Test(loop_wss, without_a_key)
+{
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    cr_assert_eq(kith_session_remove_key(ada.session, "party"), KITH_OK);
+    cr_assert_eq(kith_listen(ada.session, "wss://127.0.0.1:0", NULL, NULL), KITH_ERR_CONFIG);
+    cr_assert_eq(kith_dial_open(ada.session, "wss://127.0.0.1:1", NULL, NULL), KITH_ERR_CONFIG);
+    cr_assert_not_null(strstr(kith_detail(), "key"));
+    party_loop_free(&loop);
+}
+
+Test(loop_wss, plain_and_secure_do_not_mix)
+{
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 0);
+    cr_assert_eq(kith_listen(ada.session, "ws://127.0.0.1:0", NULL, NULL), KITH_ERR_CONFIG);
+    cr_assert_eq(kith_dial_open(ada.session, "ws://127.0.0.1:1", NULL, NULL), KITH_ERR_CONFIG);
+    cr_assert_eq(kith_listen(bob.session, "wss://127.0.0.1:0", NULL, NULL), KITH_ERR_CONFIG);
+    cr_assert_eq(kith_dial_open(bob.session, "wss://127.0.0.1:1", NULL, NULL), KITH_ERR_CONFIG);
+    cr_assert_eq(kith_listen(bob.session, "mem://127.0.0.1:0", NULL, NULL), KITH_ERR_UNSUPPORTED);
+    party_loop_free(&loop);
+}
+
+/* Each speaks to the other's port: refused, and not for long. */
+Test(loop_wss, plain_towards_a_secure_port_and_the_reverse)
+{
+    char url[300];
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 0);
+    party_listen(&ada, "wss://127.0.0.1:0");
+    party_listen(&bob, "ws://127.0.0.1:0");
+    snprintf(url, sizeof url, "ws%s", strchr(ada.url, ':'));
+    cr_assert_eq(party_dial(&bob, url), KITH_OK, "%s", kith_detail());
+    snprintf(url, sizeof url, "wss%s", strchr(bob.url, ':'));
+    cr_assert_eq(party_dial(&ada, url), KITH_OK, "%s", kith_detail());
+    party_until(loop, &bob.failed, 1);
+    party_until(loop, &ada.failed, 1);
+    cr_assert_eq(bob.dial_reason, KITH_REASON_NOT_KITH, "%s: %s",
+                 kith_reason_name(bob.dial_reason), bob.detail);
+    cr_assert_eq(ada.dial_reason, KITH_REASON_NOT_KITH, "%s: %s",
+                 kith_reason_name(ada.dial_reason), ada.detail);
+    cr_assert_eq(ada.connected + bob.connected, 0);
+    party_loop_free(&loop);
+}
+
+Test(loop_wss, an_address_that_is_taken)
+{
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 1);
+    party_listen(&ada, "wss://127.0.0.1:0");
+    party_listen(&bob, ada.url);
+    cr_assert_eq(bob.listening, 0);
+    cr_assert_eq(bob.listener_failed, 1);
+    cr_assert_not_null(strstr(bob.detail, strrchr(ada.url, ':') + 1), "%s", bob.detail);
+    party_loop_free(&loop);
+}
+
+Test(loop_wss, every_transport_there_is)
+{
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 1);
+    party_listen(&ada, "any://127.0.0.1:0");
+    cr_assert_geq(ada.listening, 1, "%s", ada.detail);
+    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
+    party_until(loop, &bob.ready, 1);
+    party_loop_free(&loop);
+}
+
+Test(loop_wss, a_name_and_nobody_there)
+{
+    kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_listen(&ada, "wss://127.0.0.1:0");
+    cr_assert_eq(kith_listener_close(ada.listener), KITH_OK);
+    party_until(loop, &ada.listener_closed, 1);
+    options.give_up_ms = 300;
+    cr_assert_eq(kith_dial_open(ada.session, ada.url, &options, NULL), KITH_OK);
+    party_until(loop, &ada.failed, 1);
+    cr_assert_eq(ada.dial_reason, KITH_REASON_REFUSED, "%s", kith_reason_name(ada.dial_reason));
+    cr_assert_geq(ada.waiting, 1);
+    party_loop_free(&loop);
+}
+
+/* Three in one loop, each connected with both others. */
+Test(loop_wss, three_of_them)
+{
+    struct party *const all[] = {&ada, &bob, &cyd};
+    loop = party_loop();
+    for (int i = 0; i < 3; i++) {
+        party_open(all[i], loop, "x", 1);
+        party_listen(all[i], "wss://127.0.0.1:0");
+    }
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(party_dial(all[i], all[(i + 1) % 3]->url), KITH_OK);
+        cr_assert_eq(party_dial(all[i], all[(i + 2) % 3]->url), KITH_OK);
+    }
+    for (int i = 0; i < 3; i++) {
+        party_until(loop, &all[i]->ready, 2);
+        cr_assert_eq(all[i]->connected, 2);
+    }
+    for (int i = 0; i < 3; i++) {
+        kith_peer *peer = NULL;
+        while ((peer = kith_peer_next(all[i]->session, peer)) != NULL) {
+            cr_assert_eq(kith_send(peer, 0, "x", 1, NULL), KITH_OK);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        party_until(loop, &all[i]->messages, 2);
+        cr_assert_eq(all[i]->connected, 2);
+        cr_assert_eq(all[i]->departed, 0);
+    }
+    party_loop_free(&loop);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * party.c: see party.h.
+ */
+#include "party.h"
+
+#include <criterion/criterion.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const kith_key shared_key = {
+    "party", {7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5, 9, 0, 4, 5, 2, 3, 5, 3, 6, 0, 2, 8, 7}, 24};
+static atomic_size_t blocks;
+
+size_t party_blocks(void)
+{
+    return blocks;
+}
+
+static void *counted_realloc(void *user, void *block, size_t bytes)
+{
+    void *made;
+    cr_assert_eq(user, &blocks);
+    if (bytes == 0) {
+        blocks -= block != NULL;
+        free(block);
+        return NULL;
+    }
+    made = realloc(block, bytes);
+    blocks += block == NULL && made != NULL;
+    return made;
+}
+
+static void drop_log(void *user, kith_log_level level, const char *text)
+{
+    (void)user;
+    (void)level;
+    (void)text;
+}
+
+kith_loop *party_loop(void)
+{
+    kith_loop_config config = KITH_LOOP_CONFIG_INIT;
+    kith_loop *loop = NULL;
+    config.log = drop_log;
+    config.log_level = KITH_LOG_DEBUG;
+    config.realloc = counted_realloc;
+    config.realloc_user = &blocks;
+    cr_assert_eq(kith_loop_new(&config, &loop), KITH_OK, "%s", kith_detail());
+    return loop;
+}
+
+void party_loop_free(kith_loop **loop)
+{
+    kith_loop_free(loop);
+    cr_assert_null(*loop);
+    cr_assert_eq(blocks, 0, "%zu blocks are left", (size_t)blocks);
+}
+
+/* ---- callbacks -------------------------------------------------------------------------------- */
+
+static void after(struct party *party)
+{
+    if (party->hook != NULL) {
+        party->hook(party);
+    }
+}
+
+static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state state,
+                    kith_reason reason, const char *text, void *user)
+{
+    struct party *party = user;
+    cr_assert_eq(session, party->session);
+    (void)text;
+    if (state == KITH_PEER_CONNECTED) {
+        party->connected++;
+        party->peer = peer;
+    } else {
+        party->departed++;
+        party->departed_reason = reason;
+        party->peer = party->peer == peer ? NULL : party->peer;
+    }
+    after(party);
+}
+
+static void on_message(kith_session *session, kith_peer *peer, const kith_message *message,
+                       void *user)
+{
+    struct party *party = user;
+    (void)session;
+    (void)peer;
+    party->messages++;
+    party->bytes += message->data_bytes;
+    after(party);
+}
+
+static void on_fate(kith_session *session, kith_peer *peer, uint64_t ticket, kith_fate fate,
+                    void *user)
+{
+    struct party *party = user;
+    (void)session;
+    (void)peer;
+    (void)ticket;
+    party->fates++;
+    party->fate = fate;
+    after(party);
+}
+
+static void on_listener(kith_session *session, kith_listener *listener,
+                        const kith_listener_event *event, void *user)
+{
+    struct party *party = user;
+    (void)session;
+    (void)listener;
+    party->listening += event->kind == KITH_LISTENER_READY;
+    party->listener_failed += event->kind == KITH_LISTENER_FAILED;
+    party->listener_closed += event->kind == KITH_LISTENER_CLOSED;
+    if (event->kind == KITH_LISTENER_READY) {
+        snprintf(party->url, sizeof party->url, "%s", event->url);
+    } else if (event->kind == KITH_LISTENER_FAILED) {
+        snprintf(party->detail, sizeof party->detail, "%s", event->detail);
+    }
+    after(party);
+}
+
+static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_event *event,
+                    void *user)
+{
+    struct party *party = user;
+    (void)session;
+    (void)dial;
+    party->waiting += event->kind == KITH_DIAL_WAITING;
+    party->ready += event->kind == KITH_DIAL_READY;
+    party->failed += event->kind == KITH_DIAL_FAILED;
+    party->dial_closed += event->kind == KITH_DIAL_CLOSED;
+    party->dial_reason = event->reason;
+    if (event->detail[0] != '\0') {
+        snprintf(party->detail, sizeof party->detail, "%s", event->detail);
+    }
+    after(party);
+}
+
+static void on_closed(kith_session *session, void *user)
+{
+    struct party *party = user;
+    cr_assert_eq(session, party->session);
+    party->closed++;
+    after(party);
+    party->session = NULL;
+}
+
+/* ---- sessions --------------------------------------------------------------------------------- */
+
+kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config)
+{
+    static const kith_callbacks callbacks = {sizeof callbacks, on_peer, on_message, on_fate,
+                                             NULL,             on_listener, on_dial, on_closed};
+    memset(party, 0, sizeof *party);
+    return kith_session_open(loop, config, &callbacks, party, &party->session);
+}
+
+void party_open(struct party *party, kith_loop *loop, const char *name, int secure)
+{
+    kith_session_config config = KITH_SESSION_CONFIG_INIT;
+    config.display_name = name;
+    config.session_name = "party";
+    config.security = secure ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
+    cr_assert_eq(party_open_config(party, loop, &config), KITH_OK, "%s", kith_detail());
+    if (secure) {
+        cr_assert_eq(kith_session_add_key(party->session, &shared_key, KITH_KEY_DIAL), KITH_OK);
+    }
+}
+
+void party_listen(struct party *party, const char *url)
+{
+    kith_loop *loop = kith_session_loop(party->session);
+    cr_assert_eq(kith_listen(party->session, url, NULL, &party->listener), KITH_OK, "%s",
+                 kith_detail());
+    for (int i = 0; i < 100 && party->listening + party->listener_failed == 0; i++) {
+        cr_assert_eq(kith_loop_step(loop, 100), KITH_OK);
+    }
+}
+
+kith_err party_dial(struct party *party, const char *url)
+{
+    return kith_dial_open(party->session, url, NULL, &party->dial);
+}
+
+void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure)
+{
+    party_open(a, loop, "Ada", secure);
+    party_open(b, loop, "Bob", secure);
+    party_listen(a, secure ? "wss://127.0.0.1:0" : "ws://127.0.0.1:0");
+    cr_assert_eq(a->listening, 1, "%s", a->detail);
+    cr_assert_eq(party_dial(b, a->url), KITH_OK, "%s", kith_detail());
+    party_until(loop, &b->ready, 1);
+    party_until(loop, &a->connected, 1);
+}
+
+void party_until(kith_loop *loop, const unsigned *count, unsigned want)
+{
+    for (int i = 0; *count < want; i++) {
+        cr_assert_lt(i, 5000, "it did not happen");
+        cr_assert_eq(kith_loop_step(loop, 10), KITH_OK);
+    }
+}

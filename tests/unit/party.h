@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * party.h: sessions on a real loop with real transports, through kith.h alone; each writes down what
+ * it was told.
+ */
+#ifndef KITH_TESTS_PARTY_H
+#define KITH_TESTS_PARTY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kith/kith.h"
+
+struct party {
+    kith_session *session; /* NULL once closed */
+    kith_peer *peer;       /* the last one connected, NULL once it departed */
+    kith_listener *listener;
+    kith_dial *dial;
+    char url[300];
+    unsigned connected, departed, messages, fates, listening, listener_failed, listener_closed,
+        waiting, ready, failed, dial_closed, closed;
+    size_t bytes;
+    kith_fate fate;
+    kith_reason departed_reason, dial_reason;
+    char detail[512]; /* of the last failure */
+    void (*hook)(struct party *party);
+};
+
+/* A loop whose memory is counted, and that logs to nowhere. */
+kith_loop *party_loop(void);
+/* Frees it and fails when memory is left. */
+void party_loop_free(kith_loop **loop);
+/* Blocks held at this moment. */
+size_t party_blocks(void);
+
+/* Opens a session; secure: with a key that all parties share, to be dialled with. */
+void party_open(struct party *party, kith_loop *loop, const char *name, int secure);
+kith_err party_open_config(struct party *party, kith_loop *loop,
+                           const kith_session_config *config);
+/* Listens, and runs the loop until the outcome is known. */
+void party_listen(struct party *party, const char *url);
+kith_err party_dial(struct party *party, const char *url);
+/* Two parties that are connected over SCHEME://127.0.0.1. */
+void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure);
+
+/* Steps the loop until *count is at least want; fails when it takes too long. */
+void party_until(kith_loop *loop, const unsigned *count, unsigned want);
+
+#endif
