@@ -35,6 +35,12 @@ enum {
     KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17, /* taken from others: 64 KiB of data and its head */
     KITH_LANES_MAX = 1024,                     /* per peer: bounds the table in ADOPT */
 
+    /* Datagrams over a stream. */
+    KITH_DATAGRAM_BYTES_MAX = 1200, /* what fits a packet on nearly every path, so that it need not
+                                       change with the link */
+    KITH_DATAGRAM_QUEUE_BYTES_MAX =
+        64 * 1024, /* waiting on one link: more than that is late already */
+
     /* Links. */
     KITH_LINKS_PENDING_MAX = 64, /* links that came in and are no peer's, per session: each holds up
                                   * to 64 KiB and a handshake's CPU time */

@@ -136,6 +136,10 @@ struct kith_driver {
      * out is filled. UNSUPPORTED: this channel has none (plain). CRYPTO: it should have one and has
      * not; the core closes the link. A driver must verify that out was really written. */
     kith_err (*exporter)(struct kith_link *link, const char *label, uint8_t *out, size_t out_bytes);
+
+    /* 1 when bytes pulled now would go to the network at once, as far as is known without trying; 0
+     * when they would wait. Legal in every state. */
+    int (*can_write)(struct kith_link *link);
 };
 
 /* ---- up-calls: what a driver tells the core -------------------------------------------------- */
@@ -150,7 +154,7 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
 void kith_up_link(struct kith_link *link);
 
 /* Asks for the next bytes to send: the core writes up to room bytes to out and gives their number,
- * 0 for none. The bytes are the driver's from then on. room is at least 256. */
+ * 0 for none. The bytes are the driver's from then on. room is at least 2048. */
 size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room);
 
 /* Bytes that came, in order. Borrowed for the call. After close() the core ignores them. */

@@ -28,6 +28,7 @@ struct kith_payload {
     void (*free_fn)(void *user,
                     const void *bytes); /* NULL: the bytes are copied, behind this struct */
     void *user;
+    struct kith_deferred release; /* the last reference goes at the end of the turn */
     uint8_t copy[];
 };
 
@@ -37,6 +38,8 @@ struct kith_payload *kith_payload_new(struct kith_env *env, const void *bytes, s
                                       void (*free_fn)(void *user, const void *bytes), void *user);
 /* The last one frees it, and gives lent bytes back. */
 void kith_payload_unref(struct kith_payload *payload);
+/* Likewise, but not before the end of the turn. */
+void kith_payload_unref_later(struct kith_payload *payload);
 /* Ends a payload that nobody took: the caller keeps lent bytes. */
 void kith_payload_disown(struct kith_payload *payload);
 

@@ -14,6 +14,7 @@ struct kith_payload *kith_payload_new(struct kith_env *env, const void *bytes, s
     if (payload == NULL) {
         return NULL;
     }
+    memset(payload, 0, sizeof *payload);
     payload->env = env;
     payload->references = 1;
     payload->count = count;
@@ -35,6 +36,17 @@ void kith_payload_unref(struct kith_payload *payload)
         payload->free_fn(payload->user, payload->bytes);
     }
     kith_free(payload->env, payload);
+}
+
+static void release(struct kith_deferred *deferred)
+{
+    kith_payload_unref(KITH_CONTAINER(deferred, struct kith_payload, release));
+}
+
+void kith_payload_unref_later(struct kith_payload *payload)
+{
+    payload->release.run = release;
+    kith_defer(payload->env, &payload->release);
 }
 
 void kith_payload_disown(struct kith_payload *payload)

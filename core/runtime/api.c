@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "limits.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
 #include "transport.h"
@@ -387,17 +388,19 @@ kith_err kith_peer_disconnect(kith_peer *peer, const char *text)
     return KITH_OK;
 }
 
-kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t data_bytes,
-                   const kith_send_options *options)
+/* ---- messages ---------------------------------------------------------------------------------
+ */
+
+static kith_err take_send_options(const kith_send_options *given, kith_send_options *known)
 {
-    kith_send_options known = KITH_SEND_OPTIONS_INIT;
-    kith_err err = enter_peer(peer);
-    if (err == KITH_OK && options != NULL) {
-        err = kith_take_sized("kith_send_options", &known, sizeof known, options);
-    }
-    if (err != KITH_OK) {
-        return err;
-    }
+    static const kith_send_options preset = KITH_SEND_OPTIONS_INIT;
+    *known = preset;
+    return given == NULL ? KITH_OK
+                         : kith_take_sized("kith_send_options", known, sizeof *known, given);
+}
+
+static kith_err check_message(unsigned channel, const void *data, size_t data_bytes)
+{
     if (data == NULL && data_bytes > 0) {
         return missing("data");
     }
@@ -405,6 +408,11 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
         return kith_fail(KITH_ERR_INVALID, "channel: is %u, must be 0 to %d", channel,
                          KITH_CHANNEL_COUNT - 1);
     }
+    return KITH_OK;
+}
+
+static kith_err check_receiver(const kith_peer *peer, size_t data_bytes)
+{
     if (peer->session->state != KITH_SESSION_OPEN) {
         return kith_fail(KITH_ERR_CLOSED, "the session is closing");
     }
@@ -412,5 +420,197 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
         return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, and %s takes at most %u",
                          data_bytes, peer->name, (unsigned)peer->max_message_bytes);
     }
-    return kith_peer_put(peer, channel, data, data_bytes, known.ticket);
+    return KITH_OK;
+}
+
+static kith_err send_lent(kith_peer *peer, unsigned channel, const void *data, size_t data_bytes,
+                          const kith_send_options *options)
+{
+    struct kith_payload *payload =
+        kith_payload_new(peer->env, data, data_bytes, options->free_fn, options->free_user);
+    kith_err err;
+    if (payload == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    err = kith_peer_share(peer, channel, payload, options->ticket);
+    if (err != KITH_OK) {
+        kith_payload_disown(payload);
+    } else {
+        kith_payload_unref(payload);
+    }
+    return err;
+}
+
+kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t data_bytes,
+                   const kith_send_options *options)
+{
+    kith_send_options known;
+    kith_err err = enter_peer(peer);
+    if (err == KITH_OK) {
+        err = take_send_options(options, &known);
+    }
+    if (err == KITH_OK) {
+        err = check_message(channel, data, data_bytes);
+    }
+    if (err == KITH_OK) {
+        err = check_receiver(peer, data_bytes);
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
+    return known.free_fn != NULL ? send_lent(peer, channel, data, data_bytes, &known)
+                                 : kith_peer_put(peer, channel, data, data_bytes, known.ticket);
+}
+
+/* One of many: its own error, without ending the others'. */
+static kith_err share_with(const kith_session *session, kith_peer *peer, unsigned channel,
+                           struct kith_payload *payload, uint64_t ticket)
+{
+    kith_err err = enter_peer(peer);
+    if (err == KITH_OK && peer->session != session) {
+        err = kith_fail(KITH_ERR_INVALID, "%s is a peer of another session", peer->name);
+    }
+    if (err == KITH_OK) {
+        err = check_receiver(peer, payload->count);
+    }
+    return err != KITH_OK ? err : kith_peer_share(peer, channel, payload, ticket);
+}
+
+/* What kith_send_many() and kith_broadcast() check and make before they try anyone. */
+static kith_err begin_many(const kith_session *session, unsigned channel, const void *data,
+                           size_t data_bytes, const kith_send_options *options,
+                           kith_send_options *known, struct kith_payload **payload)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK) {
+        err = take_send_options(options, known);
+    }
+    if (err == KITH_OK) {
+        err = check_message(channel, data, data_bytes);
+    }
+    if (err == KITH_OK) {
+        *payload =
+            kith_payload_new(session->env, data, data_bytes, known->free_fn, known->free_user);
+        err = *payload == NULL ? KITH_ERR_NOMEM : KITH_OK;
+    }
+    return err;
+}
+
+kith_err kith_send_many(kith_session *session, kith_send_result *to, size_t count, unsigned channel,
+                        const void *data, size_t data_bytes, const kith_send_options *options)
+{
+    struct kith_payload *payload;
+    kith_send_options known;
+    kith_err first = KITH_OK;
+    kith_err err = begin_many(session, channel, data, data_bytes, options, &known, &payload);
+    if (err != KITH_OK) {
+        return err;
+    }
+    for (size_t i = 0; to != NULL && i < count; i++) {
+        to[i].err = share_with(session, to[i].peer, channel, payload, known.ticket);
+        first = first == KITH_OK ? to[i].err : first;
+    }
+    kith_payload_unref_later(payload); /* free_fn may not run inside this call */
+    return to == NULL && count > 0 ? missing("to") : first;
+}
+
+kith_err kith_broadcast(kith_session *session, unsigned channel, const void *data,
+                        size_t data_bytes, const kith_send_options *options,
+                        kith_send_result *results, size_t *count)
+{
+    size_t room = results != NULL && count != NULL ? *count : 0, tried = 0;
+    struct kith_payload *payload;
+    kith_send_options known;
+    kith_err first = KITH_OK;
+    kith_err err = begin_many(session, channel, data, data_bytes, options, &known, &payload);
+    if (err != KITH_OK) {
+        return err;
+    }
+    for (kith_peer *peer = kith_peer_next(session, NULL); peer != NULL;
+         peer = kith_peer_next(session, peer)) {
+        err = share_with(session, peer, channel, payload, known.ticket);
+        first = first == KITH_OK ? err : first;
+        if (tried < room) {
+            results[tried] = (kith_send_result){peer, err};
+        }
+        tried++;
+    }
+    if (count != NULL) {
+        *count = tried;
+    }
+    kith_payload_unref_later(payload); /* free_fn may not run inside this call */
+    return first;
+}
+
+kith_err kith_message_hold(kith_peer *peer, const kith_message *message, kith_held **out)
+{
+    kith_err err = enter_peer(peer);
+    if (err == KITH_OK && (message == NULL || out == NULL)) {
+        err = missing(message == NULL ? "message" : "out");
+    }
+    if (err == KITH_OK && message != peer->handing_out) {
+        err = kith_fail(KITH_ERR_STATE, "message: is not the one that on_message was called for");
+    }
+    return err != KITH_OK ? err : kith_peer_hold(peer, message, out);
+}
+
+const void *kith_held_data(const kith_held *held, size_t *data_bytes)
+{
+    if (data_bytes != NULL) {
+        *data_bytes = held->count;
+    }
+    return held->bytes;
+}
+
+void kith_held_release(kith_held *held)
+{
+    if (held != NULL) {
+        kith_peer_unhold(held);
+    }
+}
+
+/* ---- datagrams --------------------------------------------------------------------------------
+ */
+
+kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes,
+                            const kith_datagram_options *options)
+{
+    kith_datagram_options known = KITH_DATAGRAM_OPTIONS_INIT;
+    kith_err err = enter_peer(peer);
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_datagram_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = check_message(0, data, data_bytes);
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
+    if (peer->session->state != KITH_SESSION_OPEN) {
+        return kith_fail(KITH_ERR_CLOSED, "the session is closing");
+    }
+    if (data_bytes > kith_peer_datagram_max(peer)) {
+        return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, a datagram has at most %zu",
+                         data_bytes, kith_peer_datagram_max(peer));
+    }
+    return kith_datagram_put(peer, data, data_bytes, known.lifetime_ms);
+}
+
+size_t kith_peer_datagram_max(const kith_peer *peer)
+{
+    return peer != NULL && peer->state == KITH_PEER_CONNECTED ? KITH_DATAGRAM_BYTES_MAX : 0;
+}
+
+kith_err kith_peer_get_stats(const kith_peer *peer, kith_peer_stats *stats)
+{
+    kith_peer_stats filled;
+    kith_err err = enter_peer(peer);
+    if (err == KITH_OK && stats == NULL) {
+        err = missing("stats");
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
+    kith_peer_fill_stats(peer, &filled);
+    return kith_give_sized("kith_peer_stats", &filled, sizeof filled, stats);
 }

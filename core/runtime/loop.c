@@ -459,6 +459,7 @@ void kith_loop_free(kith_loop **handle)
     loop->freeing = 1;
     drop_posts(loop);
     cut_sessions(loop);
+    (void)kith_deferred_run(&loop->env);
     drop_posts(loop);
     close_handles(loop);
     kith_env_fini(&loop->env);

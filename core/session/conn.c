@@ -68,6 +68,7 @@ static struct kith_conn *new_conn(struct kith_session *session, struct kith_endp
         kith_free(env, link);
         return NULL;
     }
+    kith_list_init(&conn->datagrams);
     kith_list_append(&session->conns, &conn->node);
     return conn;
 }
@@ -84,6 +85,7 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_undefer(&conn->release);
     kith_decoder_fini(&conn->decoder, env);
     kith_list_remove(&conn->node);
+    kith_datagrams_drop(conn);
     kith_free(env, conn->control);
     kith_free(env, conn->link);
     kith_free(env, conn);
@@ -498,6 +500,9 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
         break;
     case KITH_FRAME_PONG:
         on_pong(conn, body);
+        break;
+    case KITH_FRAME_DATAGRAM:
+        kith_peer_datagram(conn, body, length);
         break;
     case KITH_FRAME_DATA: /* comes as on_data */
     case KITH_FRAME_HOLD:

@@ -393,8 +393,12 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
     struct kith_session *session = to->peer->session;
     kith_message message = {sizeof message, to->channel, count > 0 ? (const void *)bytes : "",
                             count};
+    to->peer->stats.messages_received++;
+    to->peer->stats.message_bytes_received += count;
     if (session->callbacks.on_message != NULL) {
+        to->peer->handing_out = &message;
         session->callbacks.on_message(session, to->peer, &message, session->user);
+        to->peer->handing_out = NULL;
     }
     return to->peer->leave.waiting; /* after kith_peer_disconnect() nothing more is delivered */
 }
@@ -477,14 +481,75 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
     kith_session_poke(session);
 }
 
-kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
-                       uint64_t ticket)
+static kith_err queued(struct kith_peer *peer, size_t count, kith_err err)
 {
-    kith_err err = kith_lane_tx_put(&peer->tx[channel], data, count, ticket);
     if (err == KITH_OK) {
+        peer->stats.messages_sent++;
+        peer->stats.message_bytes_sent += count;
         peer->conn->driver->tx_ready(peer->conn->link);
     }
     return err;
+}
+
+kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
+                       uint64_t ticket)
+{
+    return queued(peer, count, kith_lane_tx_put(&peer->tx[channel], data, count, ticket));
+}
+
+kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
+                         uint64_t ticket)
+{
+    return queued(peer, payload->count, kith_lane_tx_share(&peer->tx[channel], payload, ticket));
+}
+
+void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count)
+{
+    struct kith_peer *peer = conn->peer;
+    struct kith_session *session = conn->session;
+    if (peer == NULL || peer->state != KITH_PEER_CONNECTED || peer->leave.waiting) {
+        (void)kith_conn_count_idle(conn); /* they count only on the link in use */
+        return;
+    }
+    peer->stats.datagrams_received++;
+    if (session->callbacks.on_datagram != NULL) {
+        session->callbacks.on_datagram(session, peer, count > 0 ? (const void *)bytes : "", count,
+                                       session->user);
+    }
+}
+
+kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kith_held **out)
+{
+    struct kith_lane_rx *lane = &peer->rx[message->channel];
+    if (lane->now != NULL) {
+        return kith_fail(KITH_ERR_STATE, "message: is held already");
+    }
+    *out = kith_lane_rx_hold(lane);
+    if (*out == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    (*out)->owner = peer;
+    peer->references++;
+    return KITH_OK;
+}
+
+void kith_peer_unhold(kith_held *held)
+{
+    struct kith_peer *peer = held->owner;
+    if (kith_held_free(held) && peer->conn != NULL) {
+        peer->conn->driver->tx_ready(peer->conn->link); /* there may be CREDIT to send */
+    }
+    kith_peer_unref(peer);
+}
+
+void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
+{
+    *out = peer->stats;
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        out->unsent_bytes += peer->tx[i].end - peer->tx[i].sent;
+        out->retained_bytes += peer->tx[i].sent - peer->tx[i].received;
+        out->held_bytes += peer->rx[i].delivered - peer->rx[i].consumed;
+    }
 }
 
 int kith_peer_is_flushed(const struct kith_peer *peer)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * scheduler.c: which bytes a link sends next. Decided as late as possible, when the driver can
- * write: control frames first, then CREDIT, then data of the lanes in turn, in chunks that no one
- * has to wait long behind. Pure.
+ * write: control frames first, then CREDIT, datagrams, and data of the lanes by urgency and in
+ * turn, in chunks that no one has to wait long behind. Pure.
  */
 #include <string.h>
 
@@ -44,20 +44,30 @@ static void write_data(struct kith_peer *peer, unsigned channel, struct kith_wri
     to->left -= count;
 }
 
-/* Lanes in turn, a chunk each, while there is room worth a frame. */
+/* The channel to send from next: of the most urgent that have something, the one whose turn it is.
+ * -1: none. */
+static int pick(struct kith_peer *peer)
+{
+    const uint8_t *priority = peer->session->config.channel_priority;
+    int best = -1;
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        unsigned channel = (peer->next_channel + i) % KITH_CHANNEL_COUNT;
+        if (kith_lane_tx_ready(&peer->tx[channel]) > 0 &&
+            (best < 0 || priority[channel] > priority[best])) {
+            best = (int)channel;
+        }
+    }
+    return best;
+}
+
+/* A chunk at a time, while there is room worth a frame. */
 static void write_lanes(struct kith_peer *peer, struct kith_writer *to)
 {
-    unsigned idle = 0;
-    while (idle < KITH_CHANNEL_COUNT &&
-           to->left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX)) {
-        unsigned channel = peer->next_channel;
-        peer->next_channel = (channel + 1) % KITH_CHANNEL_COUNT;
-        if (kith_lane_tx_ready(&peer->tx[channel]) > 0) {
-            write_data(peer, channel, to);
-            idle = 0;
-        } else {
-            idle++;
-        }
+    int channel;
+    while (to->left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX) &&
+           (channel = pick(peer)) >= 0) {
+        peer->next_channel = ((unsigned)channel + 1) % KITH_CHANNEL_COUNT;
+        write_data(peer, (unsigned)channel, to);
     }
 }
 
@@ -69,6 +79,7 @@ size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
     if (conn->state == KITH_CONN_AUTHENTICATED && peer != NULL &&
         peer->state == KITH_PEER_CONNECTED && conn->control_start == conn->control_count) {
         write_credits(peer, &to);
+        kith_datagrams_write(conn, &to);
         write_lanes(peer, &to);
     }
     return count + kith_written(&to);

@@ -78,6 +78,12 @@ static kith_err fill_limits(kith_session_config *config)
 
 static kith_err check_choices(const kith_session_config *config)
 {
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        if (config->channel_priority[i] > KITH_CHANNEL_PRIORITY_MAX) {
+            return kith_fail(KITH_ERR_INVALID, "channel_priority[%zu]: is %u, must be 0 to %d", i,
+                             config->channel_priority[i], KITH_CHANNEL_PRIORITY_MAX);
+        }
+    }
     switch (config->security) {
     case KITH_SECURITY_UNSET:
         return kith_fail(KITH_ERR_CONFIG,

@@ -10,6 +10,7 @@
  *   conn.c       one link: bytes to frames, closing, liveness
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   peer.c       who is there: adoption of links, messages, departure
+ *   datagrams.c  best-effort messages that wait to go
  *   scheduler.c  which bytes a link sends next
  */
 #ifndef KITH_SESSION_SESSION_H
@@ -124,6 +125,8 @@ struct kith_conn {
     struct kith_decoder decoder;
     uint8_t *control; /* control frames that wait, from control_start */
     size_t control_start, control_count, control_room;
+    struct kith_node datagrams; /* that wait to go */
+    size_t datagram_bytes;
     int up, authenticated; /* once true they stay */
     int pending;           /* came in, and is no connected peer's link: counts against a limit */
     int evicted;           /* made room for a newer one */
@@ -172,6 +175,8 @@ struct kith_peer {
     struct kith_lane_tx tx[KITH_CHANNEL_COUNT];
     struct kith_lane_rx rx[KITH_CHANNEL_COUNT];
     unsigned next_channel; /* round robin */
+    const kith_message *handing_out;
+    kith_peer_stats stats;
     struct kith_deferred leave;
     char leave_text[KITH_REASON_TEXT_BYTES_MAX + 1];
 };
@@ -264,6 +269,20 @@ int kith_peer_is_flushed(const struct kith_peer *peer);
 void kith_peer_unref(struct kith_peer *peer);
 /* This side decides which links are used. */
 int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith_conn *conn);
+
+void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count);
+/* Queues a shared payload, or a copy where there is none. */
+kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
+                         uint64_t ticket);
+kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kith_held **out);
+void kith_peer_unhold(kith_held *held);
+void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out);
+
+/* ---- datagrams.c ---- */
+kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t count,
+                           uint32_t lifetime_ms);
+void kith_datagrams_write(struct kith_conn *conn, struct kith_writer *to);
+void kith_datagrams_drop(struct kith_conn *conn);
 
 /* ---- scheduler.c ---- */
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * adopt_test.c: bodies of INFO, ADOPT, ADOPTED, CREDIT and CLOSE that break one rule each. The right
- * ones stand in vectors_test.c.
+ * adopt_test.c: bodies of INFO, ADOPT, ADOPTED, CREDIT and CLOSE that break one rule each. The
+ * right ones stand in vectors_test.c.
  */
 #include <criterion/criterion.h>
 #include <string.h>

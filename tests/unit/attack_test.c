@@ -2,8 +2,8 @@
  *
  * attack_test.c: every byte from an attacker: garbage, handshakes with something wrong somewhere,
  * and authenticated peers that send whatever they like. From seeds, thousands of them. Nothing may
- * crash, leak, hang, or take more memory than one peer has a right to; the world's own checks see to
- * the rest.
+ * crash, leak, hang, or take more memory than one peer has a right to; the world's own checks see
+ * to the rest.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -31,9 +31,9 @@ static void open_world(uint64_t seed, int secure)
     world.is_tampered = 1;
     strangers_open(&strangers, &world);
     ada = world_join(&world, &config);
-    cr_assert_eq(kith_listen(ada->session, secure ? "raws://*:1" : "raw://*:1", ada,
-                             &ada->listener),
-                 KITH_OK);
+    cr_assert_eq(
+        kith_listen(ada->session, secure ? "raws://*:1" : "raw://*:1", ada, &ada->listener),
+        KITH_OK);
     world_settle(&world);
 }
 
@@ -47,7 +47,8 @@ static void close_world(void)
     world_close(&world);
 }
 
-/* ---- garbage ---------------------------------------------------------------------------------- */
+/* ---- garbage ----------------------------------------------------------------------------------
+ */
 
 Test(attack, garbage)
 {
@@ -71,7 +72,8 @@ Test(attack, garbage)
     }
 }
 
-/* ---- mutated ---------------------------------------------------------------------------------- */
+/* ---- mutated ----------------------------------------------------------------------------------
+ */
 
 static unsigned mutate_one_in; /* frames; 0 = none */
 
@@ -130,9 +132,21 @@ static void send(uint64_t type, const uint8_t *body, size_t length)
 
 static uint64_t some_number(void)
 {
-    static const uint64_t edges[] = {0,     1,     7,         8,         63,
-                                     64,    16383, 1 << 20,   1 << 30,   KITH_VARINT_MAX - 1,
-                                     16384, 65536, (1u << 20) + 1, 32768, KITH_VARINT_MAX};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     7,
+                                     8,
+                                     63,
+                                     64,
+                                     16383,
+                                     1 << 20,
+                                     1 << 30,
+                                     KITH_VARINT_MAX - 1,
+                                     16384,
+                                     65536,
+                                     (1u << 20) + 1,
+                                     32768,
+                                     KITH_VARINT_MAX};
     return below(3) == 0 ? below(100) : edges[below(sizeof edges / sizeof edges[0])];
 }
 
@@ -151,8 +165,8 @@ static size_t some_adopt(uint8_t *out, int with_fresh)
     struct kith_adopt adopt = {1 + below(4), 1 + below(4), (uint8_t)below(2), 8, below(9), {{0}}};
     for (size_t i = 0; i < adopt.lane_count; i++) {
         uint64_t limit = some_number() % KITH_VARINT_MAX;
-        adopt.lanes[i] = (struct kith_credit){i, below(3) == 0 ? some_number() % (limit + 1) : 0, 0,
-                                              limit};
+        adopt.lanes[i] =
+            (struct kith_credit){i, below(3) == 0 ? some_number() % (limit + 1) : 0, 0, limit};
     }
     return kith_adopt_encode(&adopt, with_fresh, out);
 }
@@ -189,9 +203,8 @@ static void send_something(uint64_t *offset)
     case 5: /* credit that is true */
     case 6: {
         unsigned lane = (unsigned)below(8);
-        uint64_t sent = ada->last != NULL && ada->last->peer != NULL
-                            ? ada->last->peer->tx[lane].highest
-                            : 0;
+        uint64_t sent =
+            ada->last != NULL && ada->last->peer != NULL ? ada->last->peer->tx[lane].highest : 0;
         uint64_t received = sent == 0 ? 0 : below((size_t)sent + 1);
         struct kith_credit credit = {lane, received, below((size_t)received + 1),
                                      received + some_number() % (1u << 30)};

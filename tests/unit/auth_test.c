@@ -70,10 +70,11 @@ static size_t sign_raw(uint8_t *body, size_t length)
     const uint8_t hello_length[2] = {0, KITH_HELLO_BYTES}, chosen[2] = {1, 1},
                   binding_length[2] = {0, 32}, zeros[64] = {0},
                   body_length[2] = {(uint8_t)(length >> 8), (uint8_t)length};
-    const struct kith_slice pieces[] = {
-        {hello_length, 2}, {hellos[0], KITH_HELLO_BYTES}, {hello_length, 2},
-        {hellos[1], KITH_HELLO_BYTES}, {chosen, 2}, {binding_length, 2}, {binding, 32},
-        {zeros, 64}, {body_length, 2}, {body, length}};
+    const struct kith_slice pieces[] = {{hello_length, 2}, {hellos[0], KITH_HELLO_BYTES},
+                                        {hello_length, 2}, {hellos[1], KITH_HELLO_BYTES},
+                                        {chosen, 2},       {binding_length, 2},
+                                        {binding, 32},     {zeros, 64},
+                                        {body_length, 2},  {body, length}};
     memset(text, ' ', 64);
     memcpy(text + 64, label, sizeof label);
     cr_assert_eq(crypto->sha256(pieces, 10, text + 64 + sizeof label), KITH_OK);
@@ -101,9 +102,9 @@ Test(auth, random_ones_survive_the_way_there_and_back)
         cr_assert_eq(came.features, auth.features);
         /* Not as the other side's, nor by the other side. */
         cr_assert_eq(verify(body, length, !dialer, &came), KITH_REASON_AUTH);
-        cr_assert_eq(kith_auth_verify(body, length, &transcript, !dialer, crypto, keys[!dialer],
-                                      &came),
-                     KITH_REASON_AUTH);
+        cr_assert_eq(
+            kith_auth_verify(body, length, &transcript, !dialer, crypto, keys[!dialer], &came),
+            KITH_REASON_AUTH);
     }
 }
 
@@ -124,9 +125,9 @@ Test(auth, every_length)
         uint8_t *body = malloc(length + 1);
         struct kith_auth auth;
         bench_fill(&source, body, length);
-        cr_assert_eq(verify(body, length, 1, &auth),
-                     length < 105 || length > KITH_AUTH_BYTES_MAX ? KITH_REASON_PROTOCOL
-                                                                  : KITH_REASON_AUTH);
+        cr_assert_eq(verify(body, length, 1, &auth), length < 105 || length > KITH_AUTH_BYTES_MAX
+                                                         ? KITH_REASON_PROTOCOL
+                                                         : KITH_REASON_AUTH);
         free(body);
     }
 }
@@ -159,7 +160,7 @@ Test(auth, fields_out_of_range)
         size_t count;
         kith_reason reason;
     } cases[] = {
-        {0, "\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\1", 16, KITH_REASON_PROTOCOL}, /* since above it */
+        {0, "\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\1", 16, KITH_REASON_PROTOCOL},   /* since above it */
         {0, "\0\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0", 16, KITH_REASON_PROTOCOL}, /* 2^62 */
         {0, "\0\0\0\0\0\0\0\0\x3f\xff\xff\xff\xff\xff\xff\xff", 16, KITH_REASON_NONE},
         {16, "\2", 1, KITH_REASON_PROTOCOL},

@@ -169,7 +169,8 @@ Test(choice, six_all_dial_each_other)
     world_close(&world);
 }
 
-/* ---- spliced and changed ---------------------------------------------------------------------- */
+/* ---- spliced and changed ----------------------------------------------------------------------
+ */
 
 Test(choice, spliced_links_authenticate_nobody)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * dial_test.c: dialling: who is refused and why, pauses and giving up, names with several addresses,
- * and cancelling at every moment.
+ * dial_test.c: dialling: who is refused and why, pauses and giving up, names with several
+ * addresses, and cancelling at every moment.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static void expect_refusal(kith_reason reason)
     world_close(&world);
 }
 
-/* ---- refusals --------------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------------------
+ */
 
 Test(dial, self)
 {
@@ -182,7 +183,8 @@ Test(dial, urls_that_cannot_be_dialled)
     cr_assert_eq(bob->count[ACTOR_DIAL_CLOSED], KITH_DIALS_MAX);
 }
 
-/* ---- trying again ----------------------------------------------------------------------------- */
+/* ---- trying again -----------------------------------------------------------------------------
+ */
 
 Test(dial, waits_until_somebody_listens)
 {
@@ -263,7 +265,8 @@ Test(dial, a_silent_listener_times_out)
     world_close(&world);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 /* A look-up that answers when the test says so. */
 static struct kith_lookup *asked;
@@ -359,7 +362,8 @@ Test(dial, cancelled_while_looking_up)
     world_close(&world);
 }
 
-/* ---- cancelling ------------------------------------------------------------------------------- */
+/* ---- cancelling -------------------------------------------------------------------------------
+ */
 
 Test(dial, cancelled_at_every_moment)
 {

@@ -55,7 +55,8 @@ Test(err, reasons_from_the_wire)
     cr_assert_eq(kith_reason_from_wire(1ull << 32 | 1), KITH_REASON_LOST);
 }
 
-/* ---- the detail text -------------------------------------------------------------------------- */
+/* ---- the detail text --------------------------------------------------------------------------
+ */
 
 static void *in_another_thread(void *user)
 {
@@ -86,7 +87,8 @@ Test(err, detail_is_cut_where_it_is_too_long)
     cr_assert(strlen(kith_detail()) > 100 && strlen(kith_detail()) < 1000);
 }
 
-/* ---- text from outside ------------------------------------------------------------------------ */
+/* ---- text from outside ------------------------------------------------------------------------
+ */
 
 /* Copied to the end of a block, where a sanitizer sees a read beyond. */
 static int text_ok(const char *text, size_t count)
@@ -102,10 +104,18 @@ static int text_ok(const char *text, size_t count)
 
 Test(err, good_text)
 {
-    static const char *const good[] = {"a",           " ",           "~",
-                                       "\xc2\xa0",    "\xdf\xbf",    "\xe0\xa0\x80",
-                                       "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-                                       "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "Löwe 走開 🦁"};
+    static const char *const good[] = {"a",
+                                       " ",
+                                       "~",
+                                       "\xc2\xa0",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "Löwe 走開 🦁"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         cr_assert(text_ok(good[i], strlen(good[i])), "text %zu", i);
     }
@@ -113,13 +123,32 @@ Test(err, good_text)
 
 Test(err, bad_text)
 {
-    static const char *const bad[] = {
-        "\x01", "\n", "\x1f", "a\x7f", "\xc2\x80", "\xc2\x9f",            /* control characters */
-        "\x80", "\xbf", "a\xff", "\xfe",                                  /* no first byte */
-        "\xc2", "\xe0\xa0", "\xf0\x90\x80", "\xc2" "a", "\xe1\x80" "a",   /* cut */
-        "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",       /* overlong */
-        "\xed\xa0\x80", "\xed\xbf\xbf",                                   /* surrogates */
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80"};  /* beyond U+10FFFF */
+    static const char *const bad[] = {"\x01",
+                                      "\n",
+                                      "\x1f",
+                                      "a\x7f",
+                                      "\xc2\x80",
+                                      "\xc2\x9f", /* control characters */
+                                      "\x80",
+                                      "\xbf",
+                                      "a\xff",
+                                      "\xfe", /* no first byte */
+                                      "\xc2",
+                                      "\xe0\xa0",
+                                      "\xf0\x90\x80",
+                                      "\xc2"
+                                      "a",
+                                      "\xe1\x80"
+                                      "a", /* cut */
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xe0\x9f\xbf",
+                                      "\xf0\x8f\xbf\xbf", /* overlong */
+                                      "\xed\xa0\x80",
+                                      "\xed\xbf\xbf", /* surrogates */
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xf8\x88\x80\x80\x80"}; /* beyond U+10FFFF */
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cr_assert(!text_ok(bad[i], strlen(bad[i])), "text %zu", i);
     }
@@ -183,7 +212,9 @@ Test(err, printable)
     check_printable("plain", 5, 100, "plain");
     check_printable("", 0, 1, "");
     check_printable("a\n\x1b[2J\x7f", 7, 100, "a??[2J?");
-    check_printable("\xc2\x9b" "31m", 5, 100, "?31m");
+    check_printable("\xc2\x9b"
+                    "31m",
+                    5, 100, "?31m");
     check_printable("\xc3\xa4\xff\xc3", 4, 100, "ä??");
     check_printable("a\0b", 3, 100, "a?b");
     /* Cut, but never inside a character. */

@@ -18,7 +18,7 @@ struct log {
     size_t count;
     unsigned heads, frames, datas, fins;
     uint64_t data_next; /* offset at which the next part must begin */
-    int stop_at; /* the so many-th call; 0 = never */
+    int stop_at;        /* the so many-th call; 0 = never */
     unsigned calls;
 };
 
@@ -99,8 +99,8 @@ static void add(uint64_t type, const void *body, size_t length)
 
 static void add_random_frame(void)
 {
-    static const uint64_t types[] = {0x02, 0x04, 0x06, 0x08, 0x0a, 0x10, 0x12, 0x18,
-                                     0x1a, 0x1c, 0x1f, 0x21, 0x4001, 0x10000001};
+    static const uint64_t types[] = {0x02, 0x04, 0x06, 0x08, 0x0a,   0x10,   0x12,
+                                     0x18, 0x1a, 0x1c, 0x1f, 0x2021, 0x4001, 0x10000001};
     static uint8_t body[70000];
     uint64_t type = types[bench_below(&bench.random, 14)];
     size_t length = 0, at;
@@ -203,9 +203,10 @@ Test(frame, lengths_of_bodies)
 {
     static const struct {
         uint64_t type, min, max;
-    } rules[] = {{0x02, 136, 136}, {0x04, 105, 1024},  {0x06, 2, 4096},  {0x08, 5, 32768},
-                 {0x0a, 4, 32768}, {0x10, 3, 65553},   {0x12, 4, 32},    {0x18, 1, 131},
+    } rules[] = {{0x02, 136, 136}, {0x04, 105, 1024}, {0x06, 2, 4096}, {0x08, 5, 32768},
+                 {0x0a, 4, 32768}, {0x10, 3, 65553},  {0x12, 4, 32},   {0x18, 1, 131},
                  {0x1a, 8, 8},     {0x1c, 8, 8}};
+    static const uint64_t unknown[] = {0x00, 0x01, 0x03, 0x0c, 0x0e, 0x1f, 0x2021};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         cr_assert(kith_frame_known(rules[i].type));
         cr_assert_str_neq(kith_frame_name(rules[i].type), "?");
@@ -216,12 +217,9 @@ Test(frame, lengths_of_bodies)
         cr_assert(!kith_frame_length_ok(rules[i].type, KITH_VARINT_MAX));
         cr_assert(!kith_frame_length_ok(rules[i].type, rules[i].max + (UINT64_C(1) << 32)));
     }
-    for (uint64_t type = 0; type < 100; type++) {
-        size_t rule = 0;
-        while (rule < 10 && rules[rule].type != type) {
-            rule++;
-        }
-        cr_assert_eq(kith_frame_known(type), rule < 10, "0x%x", (unsigned)type);
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        cr_assert(!kith_frame_known(unknown[i]), "0x%x", (unsigned)unknown[i]);
+        cr_assert(!kith_frame_length_ok(unknown[i], 8));
     }
     cr_assert_str_eq(kith_frame_name(0x0c), "?");
     cr_assert(!kith_frame_known(0x100000002)); /* not HELLO, whatever its low bits say */
@@ -239,9 +237,8 @@ Test(frame, a_refused_head_stores_nothing)
         memset(&logs[0], 0, sizeof logs[0]);
         kith_write_varint(&to, KITH_FRAME_AUTH);
         kith_write_varint(&to, length);
-        cr_assert_eq(kith_decoder_feed(&decoder, &bench.env, stream, kith_written(&to), &sink,
-                                       &logs[0]),
-                     6);
+        cr_assert_eq(
+            kith_decoder_feed(&decoder, &bench.env, stream, kith_written(&to), &sink, &logs[0]), 6);
         kith_decoder_fini(&decoder, &bench.env);
     }
     cr_assert_eq(bench.requests, before);
@@ -267,8 +264,8 @@ Test(frame, skipped_of_any_length)
     cr_assert_eq(logs[0].heads, 1);
     cr_assert_eq(bench.requests, 0);
     /* It is over now: a frame without body, then a PING. */
-    cr_assert_eq(kith_decoder_feed(&decoder, &bench.env, (const uint8_t *)"\x21\0\x1a\x08pingping",
-                                   12, &sink, logs),
+    cr_assert_eq(kith_decoder_feed(&decoder, &bench.env,
+                                   (const uint8_t *)"\x60\x21\0\x1a\x08pingping", 13, &sink, logs),
                  0);
     cr_assert_eq(logs[0].heads, 3);
     cr_assert_eq(logs[0].frames, 1);
@@ -296,11 +293,11 @@ Test(frame, data_heads_that_are_cut)
     static const struct {
         const char *bytes;
         size_t count;
-    } cases[] = {{"\x10\x03\x40\x01\x00\x00", 6},          /* lane in two bytes, no flags */
-                 {"\x10\x03\x00\x40\x01\x00", 6},          /* offset in two bytes */
+    } cases[] = {{"\x10\x03\x40\x01\x00\x00", 6}, /* lane in two bytes, no flags */
+                 {"\x10\x03\x00\x40\x01\x00", 6}, /* offset in two bytes */
                  {"\x10\x03\x00\xc0\x00\x00\x00\x00\x00\x00\x00\x00", 12},
                  {"\x10\x10\xc0\0\0\0\0\0\0\0\xc0\0\0\0\0\0\0\0\0", 19},
-                 {"\x10\x03\x00\x00\x02", 5},              /* unknown flags */
+                 {"\x10\x03\x00\x00\x02", 5}, /* unknown flags */
                  {"\x10\x03\x00\x00\xff", 5}};
     open_bench();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -319,9 +316,9 @@ Test(frame, data_heads_that_are_cut)
 
 Test(frame, data_heads_in_their_longest_form)
 {
-    static const uint8_t whole[] = {0xc0, 0, 0, 0, 0, 0, 0, 0x10, 0xc0, 0, 0, 0, 0, 0, 0, 19,
-                                    0xc0, 0, 0, 0, 0, 0, 0, 7,    0xff, 255, 255, 255, 255, 255, 255,
-                                    254,  1, 'a', 'b'};
+    static const uint8_t whole[] = {0xc0, 0,   0,   0,   0,    0,   0,   0x10, 0xc0, 0,   0,  0,
+                                    0,    0,   0,   19,  0xc0, 0,   0,   0,    0,    0,   0,  7,
+                                    0xff, 255, 255, 255, 255,  255, 255, 254,  1,    'a', 'b'};
     open_bench();
     memcpy(stream, whole, sizeof whole);
     stream_count = sizeof whole;

@@ -21,9 +21,8 @@ static void open_world(const kith_session_config *config)
     world_open(&world, 1);
     strangers_open(&strangers, &world);
     ada = world_join(&world, config);
-    cr_assert_eq(kith_listen(ada->session, config->security == KITH_SECURITY_NONE
-                                               ? "raw://*:1"
-                                               : "raws://*:1",
+    cr_assert_eq(kith_listen(ada->session,
+                             config->security == KITH_SECURITY_NONE ? "raw://*:1" : "raws://*:1",
                              ada, &ada->listener),
                  KITH_OK);
     world_settle(&world);
@@ -59,7 +58,8 @@ static void expect_end(kith_reason reason)
     actor_expect(ada, 0, 0);
 }
 
-/* ---- the whole way ---------------------------------------------------------------------------- */
+/* ---- the whole way ----------------------------------------------------------------------------
+ */
 
 Test(handshake, as_acceptor_and_dialer_arbiter_and_follower)
 {
@@ -106,7 +106,8 @@ Test(handshake, the_acceptor_says_nothing_first)
     world_close(&world);
 }
 
-/* ---- HELLO ------------------------------------------------------------------------------------ */
+/* ---- HELLO ------------------------------------------------------------------------------------
+ */
 
 static kith_reason end_of_hello(size_t at, uint8_t value)
 {
@@ -127,16 +128,16 @@ Test(handshake, hello_with_one_wrong_byte)
         size_t at;
         uint8_t value;
         kith_reason reason;
-    } cases[] = {{0, 'k', KITH_REASON_PROTOCOL},    {3, 'X', KITH_REASON_PROTOCOL},
-                 {4, 0, KITH_REASON_VERSION},       {4, 2, KITH_REASON_VERSION},
-                 {5, 0, KITH_REASON_VERSION},       {6, 1, KITH_REASON_ROLE},
-                 {6, 2, KITH_REASON_ROLE},          {6, 3, KITH_REASON_PROTOCOL},
-                 {7, 1, KITH_REASON_AUTH},          {7, 5, KITH_REASON_AUTH},
-                 {7, 6, KITH_REASON_PROTOCOL},      {8, 5, KITH_REASON_PROTOCOL},
-                 {10, 0, KITH_REASON_PROTOCOL},     {10, 4, KITH_REASON_PROTOCOL},
-                 {11, 1, KITH_REASON_PROTOCOL},     {87, 0x55, KITH_REASON_SESSION},
-                 {90, 0x55, KITH_REASON_SESSION},   {104, 1, KITH_REASON_AUTH},
-                 {120, 1, KITH_REASON_PROTOCOL},    {135, 1, KITH_REASON_PROTOCOL}};
+    } cases[] = {{0, 'k', KITH_REASON_PROTOCOL},  {3, 'X', KITH_REASON_PROTOCOL},
+                 {4, 0, KITH_REASON_VERSION},     {4, 2, KITH_REASON_VERSION},
+                 {5, 0, KITH_REASON_VERSION},     {6, 1, KITH_REASON_ROLE},
+                 {6, 2, KITH_REASON_ROLE},        {6, 3, KITH_REASON_PROTOCOL},
+                 {7, 1, KITH_REASON_AUTH},        {7, 5, KITH_REASON_AUTH},
+                 {7, 6, KITH_REASON_PROTOCOL},    {8, 5, KITH_REASON_PROTOCOL},
+                 {10, 0, KITH_REASON_PROTOCOL},   {10, 4, KITH_REASON_PROTOCOL},
+                 {11, 1, KITH_REASON_PROTOCOL},   {87, 0x55, KITH_REASON_SESSION},
+                 {90, 0x55, KITH_REASON_SESSION}, {104, 1, KITH_REASON_AUTH},
+                 {120, 1, KITH_REASON_PROTOCOL},  {135, 1, KITH_REASON_PROTOCOL}};
     open_plain();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         kith_reason reason = end_of_hello(cases[i].at, cases[i].value);
@@ -226,11 +227,13 @@ Test(handshake, the_wanted_peer_and_nobody_else)
     world_close(&world);
 }
 
-/* ---- order of frames -------------------------------------------------------------------------- */
+/* ---- order of frames --------------------------------------------------------------------------
+ */
 
 enum { NOT_CLOSED = -1 };
 
-/* What a session says to a frame of some type in a state: each may be long enough to be possible. */
+/* What a session says to a frame of some type in a state: each may be long enough to be possible.
+ */
 static int answer_to(uint64_t type)
 {
     uint8_t body[256] = {0};
@@ -242,7 +245,7 @@ static int answer_to(uint64_t type)
     return eve.was_closed ? (int)stranger_expect_end(&eve) : NOT_CLOSED;
 }
 
-static const uint64_t every_type[] = {0x00, 0x01, 0x02, 0x04, 0x06, 0x08, 0x0a, 0x0c, 0x0e, 0x10,
+static const uint64_t every_type[] = {0x00, 0x01, 0x02, 0x04, 0x06, 0x08, 0x0a, 0x0c, 0x0e,  0x10,
                                       0x12, 0x14, 0x16, 0x1a, 0x1c, 0x1f, 0x40, 0x41, 0x3fff};
 
 Test(handshake, before_hello_only_hello_and_close)
@@ -298,7 +301,8 @@ Test(handshake, after_auth_everything_but_hello_and_auth)
     world_close(&world);
 }
 
-/* ---- AUTH ------------------------------------------------------------------------------------- */
+/* ---- AUTH -------------------------------------------------------------------------------------
+ */
 
 Test(handshake, auth_of_another)
 {
@@ -380,7 +384,8 @@ Test(handshake, a_plain_channel_in_a_secure_session)
     world_close(&world);
 }
 
-/* ---- INFO and adoption ------------------------------------------------------------------------ */
+/* ---- INFO and adoption ------------------------------------------------------------------------
+ */
 
 Test(handshake, a_second_info)
 {
@@ -395,7 +400,8 @@ Test(handshake, a_second_info)
 
 Test(handshake, names_that_are_none)
 {
-    static const char *const bodies[] = {"\x01\n", "\x02\xc3(", "\x02\xc2\x85", "\x05half", "\x00x"};
+    static const char *const bodies[] = {"\x01\n", "\x02\xc3(", "\x02\xc2\x85", "\x05half",
+                                         "\x00x"};
     open_plain();
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         meet(0);

@@ -53,8 +53,8 @@ Test(id, refused)
             int hex = strchr("0123456789abcdefABCDEF", c) != NULL;
             memcpy(wrong, text, sizeof text);
             wrong[at] = (char)c;
-            cr_assert_eq(kith_id_parse(wrong, &came) == KITH_OK,
-                         at < 36 && (dash ? c == '-' : hex), "%s", wrong);
+            cr_assert_eq(kith_id_parse(wrong, &came) == KITH_OK, at < 36 && (dash ? c == '-' : hex),
+                         "%s", wrong);
         }
     }
     for (size_t length = 0; length < 36; length++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * lane_rx_test.c: the receiving half of a lane: messages cut anywhere, windows and grants, what is a
- * violation; and both halves together, several lanes with the largest messages at once, which must
- * never wait for each other for ever.
+ * lane_rx_test.c: the receiving half of a lane: messages cut anywhere, windows and grants, what is
+ * a violation; and both halves together, several lanes with the largest messages at once, which
+ * must never wait for each other for ever.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -89,7 +89,8 @@ static size_t head(uint8_t out[8], uint64_t size)
     return kith_written(&to);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------
+ */
 
 Test(lane_rx, cut_anywhere)
 {
@@ -126,9 +127,8 @@ Test(lane_rx, cut_anywhere)
 
 Test(lane_rx, lengths_in_longer_forms)
 {
-    static const uint8_t forms[] = {0x40, 0x01, 3,    0x80, 0, 0, 1, 3, 0xc0, 0, 0,
-                                    0,    0,    0,    0,    1, 3, 0xc0, 0, 0,    0, 0,
-                                    0,    0,    0,    0x40, 0};
+    static const uint8_t forms[] = {0x40, 0x01, 3, 0x80, 0, 0, 1, 3, 0xc0, 0, 0, 0,    0, 0,
+                                    0,    1,    3, 0xc0, 0, 0, 0, 0, 0,    0, 0, 0x40, 0};
     open_lanes(BUDGET, LARGEST);
     for (size_t i = 0; i < sizeof forms; i++) {
         uint8_t byte = forms[i] == 3 ? byte_of(1, 0) : forms[i];
@@ -152,7 +152,8 @@ Test(lane_rx, stopped_by_the_application)
     close_lanes();
 }
 
-/* ---- violations ------------------------------------------------------------------------------- */
+/* ---- violations -------------------------------------------------------------------------------
+ */
 
 Test(lane_rx, a_gap)
 {
@@ -188,7 +189,8 @@ Test(lane_rx, too_large)
     close_lanes();
 }
 
-/* ---- windows and grants ------------------------------------------------------------------------ */
+/* ---- windows and grants ------------------------------------------------------------------------
+ */
 
 Test(lane_rx, a_large_message_is_granted_whole_or_not_at_all)
 {
@@ -274,7 +276,8 @@ Test(lane_rx, without_memory)
     close_lanes();
 }
 
-/* ---- news -------------------------------------------------------------------------------------- */
+/* ---- news --------------------------------------------------------------------------------------
+ */
 
 Test(lane_rx, news_when_there_are_some)
 {
@@ -302,7 +305,8 @@ Test(lane_rx, news_when_there_are_some)
     close_lanes();
 }
 
-/* ---- both halves ------------------------------------------------------------------------------- */
+/* ---- both halves -------------------------------------------------------------------------------
+ */
 
 static struct kith_lane_tx senders[KITH_CHANNEL_COUNT];
 static unsigned settled;

@@ -58,7 +58,8 @@ static kith_err put(size_t lane, size_t count, uint64_t ticket)
     return kith_lane_tx_put(&lanes[lane], message, count, ticket);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------
+ */
 
 Test(lane_tx, nothing_goes_without_a_limit)
 {
@@ -110,7 +111,8 @@ Test(lane_tx, taken_in_any_pieces)
     close_lanes();
 }
 
-/* ---- credit ----------------------------------------------------------------------------------- */
+/* ---- credit -----------------------------------------------------------------------------------
+ */
 
 Test(lane_tx, credit_beyond_what_was_sent)
 {
@@ -161,7 +163,8 @@ Test(lane_tx, older_news_changes_nothing)
     close_lanes();
 }
 
-/* ---- room ------------------------------------------------------------------------------------- */
+/* ---- room -------------------------------------------------------------------------------------
+ */
 
 Test(lane_tx, a_full_lane_leaves_the_others_their_own)
 {
@@ -251,7 +254,8 @@ Test(lane_tx, without_memory)
     close_lanes();
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 Test(lane_tx, tickets_that_are_left)
 {

@@ -50,7 +50,8 @@ static void expect_departure(kith_reason reason)
     close_world();
 }
 
-/* ---- DATA ------------------------------------------------------------------------------------- */
+/* ---- DATA -------------------------------------------------------------------------------------
+ */
 
 /* Records as world.c expects them: message 0 of channel 0 is one byte 0, and so on. */
 Test(link, data_in_frames_of_one_byte)
@@ -146,7 +147,8 @@ Test(link, headers_allocate_nothing)
     close_world();
 }
 
-/* ---- CREDIT ----------------------------------------------------------------------------------- */
+/* ---- CREDIT -----------------------------------------------------------------------------------
+ */
 
 static void send_credit(uint64_t lane, uint64_t received, uint64_t consumed, uint64_t limit)
 {
@@ -235,7 +237,8 @@ Test(link, receipts_count_as_memory)
     close_world();
 }
 
-/* ---- frames that move nothing ----------------------------------------------------------------- */
+/* ---- frames that move nothing -----------------------------------------------------------------
+ */
 
 static unsigned frames_until_closed(const char *bytes, size_t count)
 {
@@ -280,7 +283,7 @@ Test(link, pongs_have_a_rate)
 Test(link, skipped_frames_have_a_rate)
 {
     expect_rate("\x1f\x02xx", 4, KITH_IDLE_FRAMES_PER_S_MAX);
-    expect_rate("\x21\x00", 2, KITH_IDLE_FRAMES_PER_S_MAX);
+    expect_rate("\x60\x21\x00", 3, KITH_IDLE_FRAMES_PER_S_MAX);
 }
 
 Test(link, empty_data_has_a_rate)
@@ -382,7 +385,8 @@ Test(link, unknown_odd_frames_are_skipped_whole)
     close_world();
 }
 
-/* ---- CLOSE ------------------------------------------------------------------------------------ */
+/* ---- CLOSE ------------------------------------------------------------------------------------
+ */
 
 /* PROTOCOL.md section 6: those that are never sent, and unknown ones, count as lost. */
 Test(link, reasons_in_close)
@@ -406,7 +410,11 @@ Test(link, reasons_in_close)
 Test(link, the_text_of_close_is_made_printable)
 {
     open_shaken();
-    stranger_frame(&eve, KITH_FRAME_CLOSE, "\x05" "a\n\x1b[2Jb\xc2\x9b" "c\xff", 12);
+    stranger_frame(&eve, KITH_FRAME_CLOSE,
+                   "\x05"
+                   "a\n\x1b[2Jb\xc2\x9b"
+                   "c\xff",
+                   12);
     cr_assert_str_eq(ada->last->text, "a??[2Jb?c?");
     close_world();
 }

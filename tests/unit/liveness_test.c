@@ -27,7 +27,8 @@ static void open_world(void)
     world_settle(&world);
 }
 
-/* ---- the handshake's deadline ----------------------------------------------------------------- */
+/* ---- the handshake's deadline -----------------------------------------------------------------
+ */
 
 /* Whatever step a stranger stops at, it is gone when its time is over. */
 Test(liveness, a_handshake_has_a_deadline_at_every_step)
@@ -93,7 +94,8 @@ Test(liveness, a_deadline_for_a_transport_that_never_comes_up)
     world_close(&world);
 }
 
-/* ---- strangers in numbers --------------------------------------------------------------------- */
+/* ---- strangers in numbers ---------------------------------------------------------------------
+ */
 
 static size_t links(void)
 {
@@ -175,7 +177,8 @@ Test(liveness, our_own_dials_keep_nobody_out)
     world_close(&world);
 }
 
-/* AUTH may be 1 KiB, HELLO is 136 bytes: nobody makes us hold more before it has proved who it is. */
+/* AUTH may be 1 KiB, HELLO is 136 bytes: nobody makes us hold more before it has proved who it is.
+ */
 Test(liveness, an_unproved_link_holds_little)
 {
     uint8_t out[16];
@@ -200,7 +203,8 @@ Test(liveness, an_unproved_link_holds_little)
     world_close(&world);
 }
 
-/* ---- links in use ----------------------------------------------------------------------------- */
+/* ---- links in use -----------------------------------------------------------------------------
+ */
 
 Test(liveness, an_idle_link_is_kept_alive)
 {

@@ -17,7 +17,7 @@ static struct party ada, bob, cyd;
 Test(loop_wss, two_talk)
 {
     kith_peer_info info = {.size = sizeof info};
-    const kith_send_options options = {sizeof options, 1};
+    const kith_send_options options = {.size = sizeof options, .ticket = 1};
     char *large = malloc(4 << 20);
     memset(large, 'x', 4 << 20);
     loop = party_loop();
@@ -142,10 +142,10 @@ Test(loop_wss, plain_towards_a_secure_port_and_the_reverse)
     cr_assert_eq(party_dial(&ada, url), KITH_OK, "%s", kith_detail());
     party_until(loop, &bob.failed, 1);
     party_until(loop, &ada.failed, 1);
-    cr_assert_eq(bob.dial_reason, KITH_REASON_NOT_KITH, "%s: %s",
-                 kith_reason_name(bob.dial_reason), bob.detail);
-    cr_assert_eq(ada.dial_reason, KITH_REASON_NOT_KITH, "%s: %s",
-                 kith_reason_name(ada.dial_reason), ada.detail);
+    cr_assert_eq(bob.dial_reason, KITH_REASON_NOT_KITH, "%s: %s", kith_reason_name(bob.dial_reason),
+                 bob.detail);
+    cr_assert_eq(ada.dial_reason, KITH_REASON_NOT_KITH, "%s: %s", kith_reason_name(ada.dial_reason),
+                 ada.detail);
     cr_assert_eq(ada.connected + bob.connected, 0);
     party_loop_free(&loop);
 }

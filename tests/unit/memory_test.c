@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory_test.c: sessions without memory. A whole talk is run again and again, and each time another
- * request for memory fails: a session may lose its peers over it, but nothing crashes, every handle
- * gets its final event, every ticket its fate, and nothing is left.
+ * memory_test.c: sessions without memory. A whole talk is run again and again, and each time
+ * another request for memory fails: a session may lose its peers over it, but nothing crashes,
+ * every handle gets its final event, every ticket its fate, and nothing is left.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 static struct world world;
 
-/* Every step may fail; the world's own checks tell whether it failed in good order. Gives the number
- * of requests for memory made. */
+/* Every step may fail; the world's own checks tell whether it failed in good order. Gives the
+ * number of requests for memory made. */
 static uint64_t talk(int secure, uint64_t fail_from, uint64_t fail_count)
 {
     kith_session_config config = secure ? world_secure_config("Ada") : world_config("Ada");

@@ -59,7 +59,8 @@ void party_loop_free(kith_loop **loop)
     cr_assert_eq(blocks, 0, "%zu blocks are left", (size_t)blocks);
 }
 
-/* ---- callbacks -------------------------------------------------------------------------------- */
+/* ---- callbacks --------------------------------------------------------------------------------
+ */
 
 static void after(struct party *party)
 {
@@ -151,12 +152,20 @@ static void on_closed(kith_session *session, void *user)
     party->session = NULL;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------------
+ */
 
 kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config)
 {
-    static const kith_callbacks callbacks = {sizeof callbacks, on_peer, on_message, on_fate,
-                                             NULL,             on_listener, on_dial, on_closed};
+    static const kith_callbacks callbacks = {
+        .size = sizeof callbacks,
+        .on_peer = on_peer,
+        .on_message = on_message,
+        .on_fate = on_fate,
+        .on_listener = on_listener,
+        .on_dial = on_dial,
+        .on_closed = on_closed,
+    };
     memset(party, 0, sizeof *party);
     return kith_session_open(loop, config, &callbacks, party, &party->session);
 }

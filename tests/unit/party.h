@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * party.h: sessions on a real loop with real transports, through kith.h alone; each writes down what
- * it was told.
+ * party.h: sessions on a real loop with real transports, through kith.h alone; each writes down
+ * what it was told.
  */
 #ifndef KITH_TESTS_PARTY_H
 #define KITH_TESTS_PARTY_H
@@ -35,8 +35,7 @@ size_t party_blocks(void);
 
 /* Opens a session; secure: with a key that all parties share, to be dialled with. */
 void party_open(struct party *party, kith_loop *loop, const char *name, int secure);
-kith_err party_open_config(struct party *party, kith_loop *loop,
-                           const kith_session_config *config);
+kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config);
 /* Listens, and runs the loop until the outcome is known. */
 void party_listen(struct party *party, const char *url);
 kith_err party_dial(struct party *party, const char *url);

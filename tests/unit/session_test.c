@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_test.c: what two or more sessions promise each other when nobody misbehaves: they connect,
- * messages of every size arrive whole and in order, every ticket has its fate, and everyone learns
- * why the other left.
+ * session_test.c: what two or more sessions promise each other when nobody misbehaves: they
+ * connect, messages of every size arrive whole and in order, every ticket has its fate, and
+ * everyone learns why the other left.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -18,7 +18,8 @@ static void open_pair(void)
     world_pair(&world, &ada, &bob);
 }
 
-/* ---- connecting ------------------------------------------------------------------------------- */
+/* ---- connecting -------------------------------------------------------------------------------
+ */
 
 Test(session, two_connect)
 {
@@ -71,7 +72,8 @@ Test(session, secure_links_prove_identity)
     world_close(&world);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------
+ */
 
 Test(session, messages_both_ways_on_all_channels)
 {
@@ -94,7 +96,7 @@ Test(session, messages_both_ways_on_all_channels)
 
 Test(session, sizes_around_every_edge)
 {
-    static const size_t sizes[] = {0,     1,     62,    63,    64,    65,    16383,
+    static const size_t sizes[] = {0,     1,     62,    63,    64,    65,     16383,
                                    16384, 16385, 65535, 65536, 65537, 1 << 20};
     open_pair();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -171,7 +173,8 @@ Test(session, a_hundred_messages_of_random_size_with_random_delays)
     world_close(&world);
 }
 
-/* ---- back pressure and fates ------------------------------------------------------------------ */
+/* ---- back pressure and fates ------------------------------------------------------------------
+ */
 
 static void say_on_when_writable(struct actor *actor, enum actor_event event)
 {
@@ -234,7 +237,8 @@ Test(session, each_of_the_three_fates)
     world_close(&world);
 }
 
-/* ---- leaving ---------------------------------------------------------------------------------- */
+/* ---- leaving ----------------------------------------------------------------------------------
+ */
 
 Test(session, closing_flushes)
 {

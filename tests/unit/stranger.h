@@ -20,10 +20,10 @@ struct stranger;
 struct strangers {
     struct kith_driver driver;
     struct world *world;
-    struct kith_port *port;         /* the last one opened, NULL when closed */
-    struct stranger *next;          /* whom the session's next dial meets; NULL: nobody */
-    enum kith_channel channel;      /* of raws */
-    kith_err exporter;              /* what the exporter returns */
+    struct kith_port *port;    /* the last one opened, NULL when closed */
+    struct stranger *next;     /* whom the session's next dial meets; NULL: nobody */
+    enum kith_channel channel; /* of raws */
+    kith_err exporter;         /* what the exporter returns */
     uint8_t binding[KITH_BINDING_BYTES];
     int keeps_closing; /* a closing link is not down before it is closed without flush */
     int stays_down;    /* links made now never come up */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * vectors_test.c: our encoders and decoders against the bytes that a second implementation made from
- * PROTOCOL.md (make_vectors.py), both ways; every truncation and, for AUTH, every flipped bit of
- * them.
+ * vectors_test.c: our encoders and decoders against the bytes that a second implementation made
+ * from PROTOCOL.md (make_vectors.py), both ways; every truncation and, for AUTH, every flipped bit
+ * of them.
  */
 #include "vectors.h"
 
@@ -26,7 +26,8 @@
 
 static const struct kith_crypto *crypto = &kith_default_crypto;
 
-/* ---- integers --------------------------------------------------------------------------------- */
+/* ---- integers ---------------------------------------------------------------------------------
+ */
 
 Test(vectors, varints)
 {
@@ -47,7 +48,8 @@ Test(vectors, varints)
     }
 }
 
-/* ---- HELLO ------------------------------------------------------------------------------------ */
+/* ---- HELLO ------------------------------------------------------------------------------------
+ */
 
 static struct kith_hello hello_of(int dialer, int secure)
 {
@@ -132,7 +134,8 @@ Test(vectors, refused_keys)
     cr_assert(kith_public_key_ok(vector_acceptor_key));
 }
 
-/* ---- AUTH ------------------------------------------------------------------------------------- */
+/* ---- AUTH -------------------------------------------------------------------------------------
+ */
 
 static struct kith_transcript transcript_of(int secure)
 {
@@ -216,8 +219,7 @@ Test(vectors, auth_fields)
 
 Test(vectors, auth_with_extensions)
 {
-    cr_assert_eq(verify(vector_auth_extended, sizeof vector_auth_extended, 1, 1),
-                 KITH_REASON_NONE);
+    cr_assert_eq(verify(vector_auth_extended, sizeof vector_auth_extended, 1, 1), KITH_REASON_NONE);
     cr_assert_eq(verify(vector_auth_unknown_extension, sizeof vector_auth_unknown_extension, 1, 1),
                  KITH_REASON_PROTOCOL);
     cr_assert_eq(verify(vector_auth_cut_extension, sizeof vector_auth_cut_extension, 1, 1),
@@ -287,7 +289,8 @@ Test(vectors, auth_over_another_transcript)
                  KITH_REASON_NONE);
 }
 
-/* ---- INFO, ADOPT, ADOPTED, CREDIT, CLOSE ------------------------------------------------------- */
+/* ---- INFO, ADOPT, ADOPTED, CREDIT, CLOSE -------------------------------------------------------
+ */
 
 Test(vectors, info)
 {
@@ -320,14 +323,13 @@ static struct kith_adopt fresh_adopt(void)
 
 static struct kith_adopt moved_adopt(void)
 {
-    const struct kith_adopt adopt = {KITH_VARINT_MAX,
-                                     16384,
-                                     0,
-                                     8,
-                                     3,
-                                     {{0, 63, 63, 64},
-                                      {1, 16384, 16383, 1 << 30},
-                                      {7, KITH_VARINT_MAX, 0, KITH_VARINT_MAX}}};
+    const struct kith_adopt adopt = {
+        KITH_VARINT_MAX,
+        16384,
+        0,
+        8,
+        3,
+        {{0, 63, 63, 64}, {1, 16384, 16383, 1 << 30}, {7, KITH_VARINT_MAX, 0, KITH_VARINT_MAX}}};
     return adopt;
 }
 

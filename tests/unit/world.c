@@ -21,7 +21,8 @@ static kith_loop *loop_of_this_thread(void)
     return loop;
 }
 
-/* ---- what callbacks write down ---------------------------------------------------------------- */
+/* ---- what callbacks write down ----------------------------------------------------------------
+ */
 
 static struct actor *enter(void *user)
 {
@@ -145,8 +146,8 @@ static void on_listener(kith_session *session, kith_listener *listener,
     if (listener == actor->listener) {
         actor->listener = NULL;
     }
-    leave(actor, event->kind == KITH_LISTENER_FAILED ? ACTOR_LISTENER_FAILED
-                                                     : ACTOR_LISTENER_CLOSED);
+    leave(actor,
+          event->kind == KITH_LISTENER_FAILED ? ACTOR_LISTENER_FAILED : ACTOR_LISTENER_CLOSED);
 }
 
 static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_event *event,
@@ -190,7 +191,8 @@ static void ended(struct kith_session *session)
     kith_session_destroy(session);
 }
 
-/* ---- the world -------------------------------------------------------------------------------- */
+/* ---- the world --------------------------------------------------------------------------------
+ */
 
 void world_open(struct world *world, uint64_t seed)
 {
@@ -271,12 +273,21 @@ kith_session_config world_secure_config(const char *name)
     return config;
 }
 
-/* ---- actors ----------------------------------------------------------------------------------- */
+/* ---- actors -----------------------------------------------------------------------------------
+ */
 
 struct actor *world_join(struct world *world, const kith_session_config *config)
 {
-    static const kith_callbacks callbacks = {sizeof callbacks, on_peer,     on_message, on_fate,
-                                             on_writable,      on_listener, on_dial,    on_closed};
+    static const kith_callbacks callbacks = {
+        .size = sizeof callbacks,
+        .on_peer = on_peer,
+        .on_message = on_message,
+        .on_fate = on_fate,
+        .on_writable = on_writable,
+        .on_listener = on_listener,
+        .on_dial = on_dial,
+        .on_closed = on_closed,
+    };
     struct actor *actor = &world->actors[world->actor_count];
     int secure = config->security != KITH_SECURITY_NONE;
     kith_err err;

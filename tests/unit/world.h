@@ -57,7 +57,7 @@ struct actor {
     struct actor_friend *last; /* the last one that connected */
     uint64_t bytes_came;
     size_t largest_came;
-    uint64_t tickets;                   /* handed out: 1 to this */
+    uint64_t tickets;                     /* handed out: 1 to this */
     uint8_t fates[WORLD_TICKETS_MAX + 1]; /* of each, 0 = none yet */
     unsigned fate_count[4];
     kith_reason dial_reason;

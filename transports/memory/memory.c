@@ -341,6 +341,12 @@ static kith_err exporter(struct kith_link *base, const char *label, uint8_t *out
     return KITH_OK;
 }
 
+static int can_write(struct kith_link *base)
+{
+    const struct memory_link *link = (const struct memory_link *)base;
+    return link->other != NULL && !link->closing && link->other->in_flight < IN_FLIGHT_MAX;
+}
+
 void kith_memory_hub_init(struct kith_memory_hub *hub, struct kith_env *env)
 {
     const struct kith_driver driver = {"memory",
@@ -357,7 +363,8 @@ void kith_memory_hub_init(struct kith_memory_hub *hub, struct kith_env *env)
                                        close_link,
                                        tx_ready,
                                        info,
-                                       exporter};
+                                       exporter,
+                                       can_write};
     memset(hub, 0, sizeof *hub);
     hub->driver = driver;
     hub->env = env;

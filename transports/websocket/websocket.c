@@ -28,4 +28,5 @@ const struct kith_driver kith_websocket_driver = {
     .tx_ready = kith__ws_tx_ready,
     .info = kith__ws_info,
     .exporter = kith__ws_exporter,
+    .can_write = kith__ws_can_write,
 };

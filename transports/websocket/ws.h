@@ -182,6 +182,7 @@ int kith__ws_link_hear(struct kith__ws_link *link, int fd);
 void kith__ws_close(struct kith_link *base, unsigned code, int flush);
 void kith__ws_tx_ready(struct kith_link *base);
 void kith__ws_info(struct kith_link *base, struct kith_link_info *info);
+int kith__ws_can_write(struct kith_link *link);
 kith_err kith__ws_exporter(struct kith_link *base, const char *label, uint8_t *out,
                            size_t out_bytes);
 

@@ -12,6 +12,7 @@
  *      kith_listener  on_listener with KITH_LISTENER_FAILED or KITH_LISTENER_CLOSED
  *      kith_dial      on_dial with KITH_DIAL_FAILED or KITH_DIAL_CLOSED
  *      kith_peer      on_peer with KITH_PEER_DEPARTED
+ *    kith_held has none: it is the application's until kith_held_release().
  * 3. A kith_peer can be kept longer with kith_peer_retain(). After the final event every call on it
  *    is still legal until kith_peer_release(), and sending gives KITH_ERR_NOT_CONNECTED.
  * 4. Every function and every callback runs on the *loop thread*: the thread inside
@@ -63,6 +64,7 @@ extern "C" {
 #define KITH_KEY_BYTES_MAX          64  /* pre-shared key: what the TLS library takes */
 #define KITH_KEY_IDENTITY_BYTES_MAX 128 /* pre-shared key identity, without the NUL */
 #define KITH_CHANNEL_COUNT          8   /* message channels of a peer: 0 to 7 */
+#define KITH_CHANNEL_PRIORITY_MAX   7   /* most urgent */
 #define KITH_REASON_TEXT_BYTES_MAX                                                                 \
     123 /* text beside a reason; what a WebSocket close frame holds (RFC 6455 §5.5) */
 
@@ -165,6 +167,7 @@ typedef struct kith_session kith_session;
 typedef struct kith_listener kith_listener;
 typedef struct kith_dial kith_dial;
 typedef struct kith_peer kith_peer;
+typedef struct kith_held kith_held;
 
 typedef enum kith_log_level {
     KITH_LOG_DEFAULT = 0, /* warnings and errors */
@@ -423,6 +426,11 @@ typedef struct kith_callbacks {
 
     /* The session is closed: the last callback, session is gone when this returns. */
     void (*on_closed)(kith_session *session, void *user);
+
+    /* A datagram came: at most once, in any order. Borrows data, which is not NULL even when empty.
+     */
+    void (*on_datagram)(kith_session *session, kith_peer *peer, const void *data, size_t data_bytes,
+                        void *user);
 } kith_callbacks;
 
 /* How a session takes part. Only display_name, session_name and security must be set. */
@@ -446,16 +454,22 @@ typedef struct kith_session_config {
                               default 5000 */
     uint32_t idle_ping_count; /* unanswered questions after which its link is dead; 1 to 100,
                                  default 3 */
+    /* Urgency of each channel, 0 (default) to KITH_CHANNEL_PRIORITY_MAX: what is more urgent goes
+     * first, channels of the same urgency take turns. Concerns what this side sends. */
+    uint8_t channel_priority[KITH_CHANNEL_COUNT];
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0                                                   \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0,                                                  \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
-        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL                           \
+        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL                     \
     }
 
 /* Opens a session with a fresh identity. Nothing listens or dials yet. Borrows config and callbacks
@@ -632,23 +646,126 @@ typedef struct kith_send_options {
     size_t size; /* sizeof(kith_send_options) */
     uint64_t
         ticket; /* not 0: report this message's fate with this number; numbers need not be unique */
+    /* Not NULL: data is lent, not copied. On KITH_OK Kith takes it, and calls this once, on the
+     * loop thread, when the last peer has received it or departed; until then the bytes must not
+     * change. May not call Kith. */
+    void (*free_fn)(void *free_user, const void *data);
+    void *free_user; /* handed to free_fn */
 } kith_send_options;
 
 #define KITH_SEND_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(kith_send_options), 0                                                               \
+        sizeof(kith_send_options), 0, NULL, NULL                                                   \
     }
 
 /* Sends one message, reliably and in the order of its channel; channels do not wait for each other.
- * Copies data. KITH_OK means queued: the fate tells of the rest. options may be NULL; data may be
- * NULL when data_bytes is 0.
+ * Copies data, unless options lend it. KITH_OK means queued: the fate tells of the rest. options
+ * may be NULL; data may be NULL when data_bytes is 0.
  * @thread loop
  * @errors INVALID peer or data is NULL, channel above 7; NOT_CONNECTED; TOO_BIG larger than the
  * peer takes (kith_peer_info.max_message_bytes); AGAIN the queue is full: on_writable follows;
- * CLOSED the session is closing; NOMEM; THREAD. On any error nothing was queued and no fate follows
- */
+ * CLOSED the session is closing; NOMEM; THREAD. On any error nothing was queued, no fate follows,
+ * and lent data stays the caller's */
 KITH_API KITH_MUST_USE kith_err kith_send(kith_peer *peer, unsigned channel, const void *data,
                                           size_t data_bytes, const kith_send_options *options);
+
+/* One receiver of kith_send_many() or kith_broadcast(), and what became of it there: the errors of
+ * kith_send(). */
+typedef struct kith_send_result {
+    kith_peer *peer; /* kith_send_many(): set by the caller */
+    kith_err err;    /* set by the call */
+} kith_send_result;
+
+/* Sends one message to several peers of a session; it is copied once (or lent). Each peer that
+ * takes it is on its own: see to[i].err. A ticket is reported once for each of them.
+ * @thread loop
+ * @errors KITH_OK when every peer took it; else the first error in to, after all have been tried
+ * (lent data is Kith's then, whatever the results); INVALID an argument is NULL or a peer of
+ * another session, channel above 7; CLOSED; NOMEM; THREAD: nobody was tried */
+KITH_API KITH_MUST_USE kith_err kith_send_many(kith_session *session, kith_send_result *to,
+                                               size_t count, unsigned channel, const void *data,
+                                               size_t data_bytes, const kith_send_options *options);
+
+/* Sends one message to everyone connected. results may be NULL, or have room for *count; *count
+ * becomes the number of peers tried, which can be more than there was room for. count may be NULL
+ * together with results.
+ * @thread loop
+ * @errors as kith_send_many(); KITH_OK also when nobody is connected (lent data is given back
+ * through free_fn at the end of the turn) */
+KITH_API KITH_MUST_USE kith_err kith_broadcast(kith_session *session, unsigned channel,
+                                               const void *data, size_t data_bytes,
+                                               const kith_send_options *options,
+                                               kith_send_result *results, size_t *count);
+
+/* Inside on_message: keeps the message beyond the callback. Until kith_held_release() it counts as
+ * received but not as delivered, and so does what comes later on its channel; the sender may get no
+ * further than the budget allows. Messages that need more room than is left wait at the sender,
+ * those of other channels too when they are large. Gives *out.
+ * @thread loop
+ * @errors INVALID an argument is NULL; STATE not the message being handed out, or held already;
+ * NOMEM; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_message_hold(kith_peer *peer, const kith_message *message,
+                                                  kith_held **out);
+
+/* A held message's bytes; *data_bytes (may be NULL) their number. They live until
+ * kith_held_release(). Never NULL.
+ * @thread loop  @errors none */
+KITH_API const void *kith_held_data(const kith_held *held, size_t *data_bytes);
+
+/* Gives a held message back, in any order; the sender sees DELIVERED once all before it on its
+ * channel are given back as well. Legal after the peer departed, and needed then too; not after
+ * kith_loop_free(). NULL is ignored.
+ * @thread loop  @errors none */
+KITH_API void kith_held_release(kith_held *held);
+
+/* How to send a datagram. */
+typedef struct kith_datagram_options {
+    size_t size; /* sizeof(kith_datagram_options) */
+    uint32_t
+        lifetime_ms; /* when it cannot go at once, it may wait so long; default 0: now or never */
+} kith_datagram_options;
+
+#define KITH_DATAGRAM_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(kith_datagram_options), 0                                                           \
+    }
+
+/* Sends one datagram: at most once, in any order, never behind messages. Copies data. options may
+ * be NULL. What cannot go within its lifetime is dropped and counted
+ * (kith_peer_stats.datagrams_dropped). Over a transport without datagrams of its own (WebSocket) it
+ * goes only when the connection takes bytes at this moment.
+ * @thread loop
+ * @errors INVALID peer or data is NULL; NOT_CONNECTED; TOO_BIG above kith_peer_datagram_max();
+ * AGAIN dropped at once: the connection takes nothing now, or 64 KiB of datagrams wait; CLOSED;
+ * NOMEM; THREAD */
+KITH_API kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes,
+                                     const kith_datagram_options *options);
+
+/* The largest datagram that can be sent to the peer now, in bytes; 0 when it is not connected.
+ * Changes with the connection.
+ * @thread loop  @errors none */
+KITH_API size_t kith_peer_datagram_max(const kith_peer *peer);
+
+/* Counters of a peer since it connected. */
+typedef struct kith_peer_stats {
+    size_t size;                 /* set by the caller: sizeof(kith_peer_stats) */
+    uint64_t messages_sent;      /* accepted by kith_send() and the like */
+    uint64_t messages_received;  /* handed to on_message */
+    uint64_t message_bytes_sent; /* likewise, without any framing */
+    uint64_t message_bytes_received;
+    uint64_t unsent_bytes;       /* queued, not yet on the way; with framing, as the next two */
+    uint64_t retained_bytes;     /* on the way, not yet confirmed as received */
+    uint64_t held_bytes;         /* received, and not yet given back by the application */
+    uint64_t datagrams_sent;     /* handed to the transport */
+    uint64_t datagrams_dropped;  /* by this side, before that */
+    uint64_t datagrams_received; /* handed to on_datagram */
+} kith_peer_stats;
+
+/* Fills the counters that stats->size has room for.
+ * @thread loop
+ * @errors INVALID an argument is NULL or size is smaller than its own field; NOT_CONNECTED; THREAD
+ */
+KITH_API kith_err kith_peer_get_stats(const kith_peer *peer, kith_peer_stats *stats);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * datagrams.c: best-effort messages over a link that is a stream. They go when the link takes bytes
+ * now, or within their lifetime, or are dropped and counted; never are they queued behind messages.
+ * Pure.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "limits.h"
+#include "session/session.h"
+
+struct datagram {
+    struct kith_node node;
+    uint64_t expires_us;
+    size_t count;
+    uint8_t bytes[];
+};
+
+static void drop(struct kith_conn *conn, struct datagram *datagram)
+{
+    kith_list_remove(&datagram->node);
+    conn->datagram_bytes -= sizeof *datagram + datagram->count;
+    kith_free(conn->session->env, datagram);
+}
+
+kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t count,
+                           uint32_t lifetime_ms)
+{
+    struct kith_conn *conn = peer->conn;
+    struct datagram *datagram;
+    if ((lifetime_ms == 0 && !conn->driver->can_write(conn->link)) ||
+        conn->datagram_bytes + sizeof *datagram + count > KITH_DATAGRAM_QUEUE_BYTES_MAX) {
+        peer->stats.datagrams_dropped++;
+        return kith_fail(KITH_ERR_AGAIN,
+                         "the connection takes nothing now: the datagram is dropped");
+    }
+    datagram = kith_resize(peer->env, NULL, sizeof *datagram + count);
+    if (datagram == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    datagram->count = count;
+    datagram->expires_us = peer->env->now_us + (uint64_t)lifetime_ms * 1000;
+    if (count > 0) {
+        memcpy(datagram->bytes, data, count);
+    }
+    kith_list_append(&conn->datagrams, &datagram->node);
+    conn->datagram_bytes += sizeof *datagram + count;
+    conn->driver->tx_ready(conn->link);
+    return KITH_OK;
+}
+
+void kith_datagrams_write(struct kith_conn *conn, struct kith_writer *to)
+{
+    struct kith_peer *peer = conn->peer;
+    while (!kith_list_empty(&conn->datagrams)) {
+        struct datagram *first = KITH_CONTAINER(conn->datagrams.next, struct datagram, node);
+        if (first->expires_us < conn->session->env->now_us) {
+            peer->stats.datagrams_dropped++;
+        } else if (to->left < first->count + KITH_FRAME_HEAD_BYTES_MAX) {
+            return;
+        } else {
+            kith_write_frame(to, KITH_FRAME_DATAGRAM, first->bytes, first->count);
+            peer->stats.datagrams_sent++;
+        }
+        drop(conn, first);
+    }
+}
+
+void kith_datagrams_drop(struct kith_conn *conn)
+{
+    while (!kith_list_empty(&conn->datagrams)) {
+        drop(conn, KITH_CONTAINER(conn->datagrams.next, struct datagram, node));
+    }
+}
