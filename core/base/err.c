@@ -176,7 +176,12 @@ int kith_text_ok(const char *text, size_t bytes, size_t min, size_t max)
 void kith_text_copy(char *out, size_t out_bytes, const char *text)
 {
     size_t count = strlen(text);
-    count = count < out_bytes ? count : out_bytes - 1;
+    if (count >= out_bytes) {
+        count = out_bytes - 1;
+        while (count > 0 && ((unsigned char)text[count] & 0xc0) == 0x80) {
+            count--; /* not in the middle of a character */
+        }
+    }
     memcpy(out, text, count);
     out[count] = '\0';
 }

@@ -10,10 +10,10 @@
 
 static kith_err bad(const char *text, const char *why)
 {
-    char shown[KITH_URL_BYTES_MAX];
+    char shown[201];
     kith_printable(text, strlen(text), shown, sizeof shown);
     return kith_fail(KITH_ERR_ADDRESS,
-                     "url \"%.200s\": %s; write SCHEME://HOST:PORT, such as wss://192.0.2.7:4000",
+                     "url \"%s\": %s; write SCHEME://HOST:PORT, such as wss://192.0.2.7:4000",
                      shown, why);
 }
 
