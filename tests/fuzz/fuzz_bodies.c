@@ -222,7 +222,9 @@ static void text_of(const uint8_t *text, size_t count)
     MUST(!kith_text_ok((const char *)text, count, count + 1, count + 2));
     MUST(count == 0 || !kith_text_ok((const char *)text, count, 0, count - 1));
     kith_text_copy(copy, room, whole);
-    MUST(strncmp(copy, whole, room - 1) == 0 && strlen(copy) < room);
+    MUST(strlen(copy) < room && strncmp(copy, whole, strlen(copy)) == 0);
+    MUST(kith_text_ok(copy, strlen(copy), 0, count));
+    MUST(strlen(copy) == strlen(whole) || strlen(copy) + 4 >= room);
     free(whole);
     free(cut);
     free(copy);

@@ -14,11 +14,16 @@
 #include "protocol/frame.h"
 #include "tests/fuzz/intruder.h"
 
-enum { SCRIPT_BYTES_MAX = 4096, STEPS_MAX = 400, DONE_MS = 12000 };
+enum { SCRIPT_BYTES_MAX = 4096, STEPS_MAX = 400, HOLDS_MAX = 8, DONE_MS = 12000 };
 
 static struct world world;
 static struct intruders all;
 static struct actor *ada;
+static kith_held *holds[HOLDS_MAX + 1];
+static size_t hold_count;
+static int holds_next;
+static void (*worlds_on_message)(kith_session *session, kith_peer *peer,
+                                 const kith_message *message, void *user);
 
 static size_t number(size_t bytes)
 {
@@ -40,8 +45,52 @@ static void make_room(struct actor *actor, enum actor_event event)
     }
 }
 
+static void on_message(kith_session *session, kith_peer *peer, const kith_message *message,
+                       void *user)
+{
+    static const kith_message other;
+    if (holds_next && hold_count < HOLDS_MAX &&
+        kith_message_hold(peer, message, &holds[hold_count]) == KITH_OK) {
+        MUST(kith_message_hold(peer, message, &holds[hold_count + 1]) == KITH_ERR_STATE);
+        hold_count++;
+    }
+    MUST(kith_message_hold(peer, &other, &holds[hold_count]) != KITH_OK);
+    worlds_on_message(session, peer, message, user);
+}
+
+static void release_one(size_t which)
+{
+    if (hold_count > 0) {
+        size_t at = which % hold_count, bytes;
+        MUST(kith_held_data(holds[at], &bytes) != NULL && bytes <= KITH_BUDGET_BYTES_MIN);
+        kith_held_release(holds[at]);
+        holds[at] = holds[--hold_count];
+    }
+}
+
 /* ---- the application ----------------------------------------------------------------------------
  */
+
+static void no_longer_lent(void *user, const void *bytes)
+{
+    (void)user;
+    free((void *)(uintptr_t)bytes);
+}
+
+/* To everyone. Where nobody was tried the bytes stay ours. */
+static void lend(size_t size)
+{
+    kith_send_options options = KITH_SEND_OPTIONS_INIT;
+    size_t tried = SIZE_MAX;
+    void *bytes = calloc(size + 1, 1);
+    MUST(bytes != NULL);
+    options.free_fn = no_longer_lent;
+    if (kith_broadcast(ada->session, (unsigned)(size % 8), bytes, size, &options, NULL, &tried) !=
+            KITH_OK &&
+        tried == SIZE_MAX) {
+        free(bytes);
+    }
+}
 
 static void act(unsigned how)
 {
@@ -62,6 +111,15 @@ static void act(unsigned how)
         (void)kith_listener_close(ada->listener);
     } else if (how == 7 + 128) {
         (void)kith_session_close(ada->session, (uint32_t)number(2));
+    } else if (how % 8 == 7 && how & 64) {
+        holds_next = how >> 5 & 1;
+        release_one(number(1));
+    } else if (how % 8 == 7 && how & 32) {
+        lend(number(2));
+    } else if (how % 8 == 7 && friend != NULL && friend->peer != NULL) {
+        kith_datagram_options options = {sizeof options, (uint32_t)number(1)};
+        static const uint8_t bytes[KITH_DATAGRAM_BYTES_MAX];
+        (void)kith_send_datagram(friend->peer, bytes, number(2) % sizeof bytes, &options);
     }
     world_settle(&world);
 }
@@ -155,12 +213,15 @@ static void begin(unsigned how)
     config.budget_bytes = KITH_BUDGET_BYTES_MIN;
     config.max_peers = 2;
     config.role = (kith_role)(how / 2 % 4 % 3);
+    holds_next = 0;
     world_open(&world, 1 + how / 8 % 4);
     world.is_tampered = 1;
     memset(&all.eves, 0, sizeof all.eves);
     strangers_open(&all.strangers, &world);
     all.ada = ada = world_join(&world, &config);
     ada->hook = make_room;
+    worlds_on_message = ada->session->callbacks.on_message;
+    ada->session->callbacks.on_message = on_message;
     MUST(kith_listen(ada->session, is_secure ? "raws://*:1" : "raw://*:1", ada, &ada->listener) ==
          KITH_OK);
     world_settle(&world);
@@ -192,6 +253,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (ada->session != NULL) {
         MUST(kith_list_empty(&ada->session->conns) && kith_list_empty(&ada->session->peers));
         MUST(ada->session->pending_count == 0 && ada->session->peer_count == 0);
+    }
+    while (hold_count > 0) {
+        release_one(0);
     }
     world_close(&world);
     return 0;

@@ -159,7 +159,7 @@ void intruder_credit(struct intruders *all, struct stranger *eve)
 void intruder_frame(struct intruders *all, struct stranger *eve)
 {
     static const uint8_t types[] = {0x02, 0x04, 0x06, 0x08, 0x0a, 0x10, 0x12, 0x18,
-                                    0x1a, 0x1c, 0x1f, 0x21, 0x20, 0x0c, 0x01, 0x00};
+                                    0x1a, 0x1c, 0x1f, 0x21, 0x20, 0x1d, 0x01, 0x00};
     uint64_t type = types[intruder_number(all, 1) % 16];
     size_t count = intruder_number(all, 1),
            times = type == 0x1a || type == 0x1f ? 1 + intruder_number(all, 1) * 5 : 1;

@@ -367,3 +367,34 @@ Test(session, a_retained_peer_outlives_its_session)
     kith_peer_release(peer);
     world_close(&world);
 }
+
+/* Whoever leaves while a handshake is under way, at whatever step: both sides agree in the end, and
+ * nobody is told of a peer that it never had. */
+Test(session, closing_at_every_moment_of_a_handshake)
+{
+    for (uint64_t us = 0; us < 60000; us += 2500) {
+        for (unsigned i = 0; i < 8; i++) {
+            kith_session_config config = world_config("x");
+            struct actor *leaver;
+            world_open(&world, 1 + i / 4); /* the arbiter dials, or does not */
+            ada = world_join(&world, &config);
+            bob = world_join(&world, &config);
+            actor_listen(ada);
+            world.hub.delay_us = 10000;
+            cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
+            if (us > 0) {
+                world_run_us(&world, us - 2500);
+            }
+            leaver = i % 2 ? ada : bob;
+            cr_assert_eq(kith_session_close(leaver->session, i / 2 % 2 ? 30 : 0), KITH_OK);
+            world_run(&world, 1500);
+            cr_assert_null(leaver->session);
+            cr_assert_eq(ada->count[ACTOR_CONNECTED], ada->count[ACTOR_DEPARTED]);
+            cr_assert_eq(bob->count[ACTOR_CONNECTED], bob->count[ACTOR_DEPARTED]);
+            if (leaver == bob) {
+                cr_assert_eq(bob->count[ACTOR_DIAL_CLOSED], 1);
+            }
+            world_close(&world);
+        }
+    }
+}

@@ -165,6 +165,7 @@ void strangers_open(struct strangers *strangers, struct world *world)
         .tx_ready = tx_ready,
         .info = info,
         .exporter = exporter,
+        .can_write = can_write,
     };
     memset(strangers, 0, sizeof *strangers);
     strangers->driver = driver;
