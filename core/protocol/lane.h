@@ -12,6 +12,7 @@
 #ifndef KITH_PROTOCOL_LANE_H
 #define KITH_PROTOCOL_LANE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ struct kith_payload {
                     const void *bytes); /* NULL: the bytes are copied, behind this struct */
     void *user;
     struct kith_deferred release; /* the last reference goes at the end of the turn */
+    atomic_size_t *reservation;   /* NULL, or where `reserved` is taken off when it is freed */
+    size_t reserved;
     uint8_t copy[];
 };
 
@@ -80,9 +83,10 @@ void kith_lane_tx_fini(struct kith_lane_tx *lane);
 kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
                           uint64_t ticket);
 
-/* Likewise, but shares a payload instead of copying: takes a reference on KITH_OK. */
+/* Likewise, but shares a payload instead of copying: takes a reference on KITH_OK. reserved: its
+ * room was reserved elsewhere, so it is taken even where the lane is full. */
 kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,
-                            uint64_t ticket);
+                            uint64_t ticket, int reserved);
 
 /* Bytes that may be sent now. */
 uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane);

@@ -110,13 +110,13 @@ static uint64_t settle_first(struct kith_lane_tx *lane)
 
 /* Makes room for a record of count bytes of message, copy of them behind it. */
 static kith_err new_record(struct kith_lane_tx *lane, size_t count, size_t copy, uint64_t ticket,
-                           struct kith_record **out)
+                           int reserved, struct kith_record **out)
 {
     size_t total = kith_varint_bytes(count) + count;
     size_t cost = sizeof **out + total + (ticket != 0 ? sizeof(struct receipt) : 0);
     struct kith_record *record;
     struct kith_writer to;
-    if (!has_room(lane, cost)) {
+    if (!reserved && !has_room(lane, cost)) {
         lane->refused_bytes = cost;
         return KITH_ERR_AGAIN;
     }
@@ -151,7 +151,7 @@ kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t c
                           uint64_t ticket)
 {
     struct kith_record *record;
-    kith_err err = new_record(lane, count, count, ticket, &record);
+    kith_err err = new_record(lane, count, count, ticket, 0, &record);
     if (err != KITH_OK) {
         return err;
     }
@@ -165,10 +165,10 @@ kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t c
 }
 
 kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,
-                            uint64_t ticket)
+                            uint64_t ticket, int reserved)
 {
     struct kith_record *record;
-    kith_err err = new_record(lane, payload->count, 0, ticket, &record);
+    kith_err err = new_record(lane, payload->count, 0, ticket, reserved, &record);
     if (err != KITH_OK) {
         return err;
     }

@@ -35,6 +35,9 @@ void kith_payload_unref(struct kith_payload *payload)
     if (payload->free_fn != NULL) {
         payload->free_fn(payload->user, payload->bytes);
     }
+    if (payload->reservation != NULL) {
+        atomic_fetch_sub(payload->reservation, payload->reserved);
+    }
     kith_free(payload->env, payload);
 }
 

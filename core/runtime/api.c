@@ -138,6 +138,7 @@ kith_err kith_session_open(kith_loop *loop, const kith_session_config *config,
     if (err == KITH_OK) {
         (*out)->owner = loop;
         (*out)->ended = session_ended;
+        (*out)->shut = kith_inbox_shut;
         kith_loop_session_opened(loop, *out);
     }
     return err;
@@ -330,7 +331,7 @@ void *kith_peer_user(const kith_peer *peer)
 
 kith_peer *kith_peer_retain(kith_peer *peer)
 {
-    peer->references++;
+    atomic_fetch_add(&peer->references, 1);
     return peer;
 }
 
@@ -432,7 +433,7 @@ static kith_err send_lent(kith_peer *peer, unsigned channel, const void *data, s
     if (payload == NULL) {
         return KITH_ERR_NOMEM;
     }
-    err = kith_peer_share(peer, channel, payload, options->ticket);
+    err = kith_peer_share(peer, channel, payload, options->ticket, 0);
     if (err != KITH_OK) {
         kith_payload_disown(payload);
     } else {
@@ -445,12 +446,21 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
                    const kith_send_options *options)
 {
     kith_send_options known;
-    kith_err err = enter_peer(peer);
-    if (err == KITH_OK) {
-        err = take_send_options(options, &known);
+    kith_err err;
+    kith_detail_clear();
+    if (peer == NULL) {
+        return missing("peer");
     }
+    err = take_send_options(options, &known);
     if (err == KITH_OK) {
         err = check_message(channel, data, data_bytes);
+    }
+    if (err == KITH_OK && !kith_loop_is_mine(peer->owner)) {
+        kith_detail_clear();
+        return kith_inbox_send(peer, channel, data, data_bytes, &known);
+    }
+    if (err == KITH_OK) {
+        err = enter_peer(peer);
     }
     if (err == KITH_OK) {
         err = check_receiver(peer, data_bytes);
@@ -473,7 +483,7 @@ static kith_err share_with(const kith_session *session, kith_peer *peer, unsigne
     if (err == KITH_OK) {
         err = check_receiver(peer, payload->count);
     }
-    return err != KITH_OK ? err : kith_peer_share(peer, channel, payload, ticket);
+    return err != KITH_OK ? err : kith_peer_share(peer, channel, payload, ticket, 0);
 }
 
 /* What kith_send_many() and kith_broadcast() check and make before they try anyone. */

@@ -46,8 +46,8 @@ struct kith_loop {
     uv_check_t check;
     uv_timer_t timer;
     uv_async_t wake;
-    uv_mutex_t mutex; /* guards posts and post_count */
-    struct kith_node posts;
+    uv_mutex_t mutex; /* guards posts, post_count and inbox */
+    struct kith_node posts, inbox;
     size_t post_count;
     atomic_int stopping;
     atomic_uintptr_t thread;
@@ -122,6 +122,7 @@ static void on_wake(uv_async_t *wake)
     kith_loop *loop = wake->data;
     struct kith_node batch;
     update_now(loop);
+    kith_inbox_drain(loop);
     uv_mutex_lock(&loop->mutex);
     kith_list_move(&loop->posts, &batch);
     loop->post_count = 0;
@@ -375,6 +376,7 @@ kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out)
     loop->env = env;
     kith_list_init(&loop->env.deferred);
     kith_list_init(&loop->posts);
+    kith_list_init(&loop->inbox);
     kith_list_init(&loop->sessions);
     loop->step_until_us = KITH_TIME_NEVER;
     atomic_store(&loop->thread, this_thread());
@@ -602,6 +604,26 @@ int kith_loop_is_mine(const kith_loop *loop)
     }
     (void)kith_fail(KITH_ERR_THREAD, "call it on the loop's thread: kith_post() gets you there");
     return 0;
+}
+
+struct kith_node *kith_loop_inbox(kith_loop *loop)
+{
+    return &loop->inbox;
+}
+
+void kith_loop_lock(kith_loop *loop)
+{
+    uv_mutex_lock(&loop->mutex);
+}
+
+void kith_loop_unlock(kith_loop *loop)
+{
+    uv_mutex_unlock(&loop->mutex);
+}
+
+void kith_loop_wake(kith_loop *loop)
+{
+    uv_async_send(&loop->wake);
 }
 
 int kith_loop_is_freeing(const kith_loop *loop)

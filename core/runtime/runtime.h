@@ -20,6 +20,24 @@ int kith_loop_is_freeing(const kith_loop *loop);
 /* The loop runs until its last session is gone from its list (session->owner_node). */
 void kith_loop_session_opened(kith_loop *loop, kith_session *session);
 
+/* What other threads have sent: a list of the inbox's, guarded by the lock; kith_loop_wake() has it
+ * drained soon. */
+struct kith_node *kith_loop_inbox(kith_loop *loop);
+void kith_loop_lock(kith_loop *loop);
+void kith_loop_unlock(kith_loop *loop);
+void kith_loop_wake(kith_loop *loop);
+
+/* ---- inbox.c ---- */
+
+/* kith_send() from another thread than the loop's. */
+kith_err kith_inbox_send(kith_peer *peer, unsigned channel, const void *data, size_t data_bytes,
+                         const kith_send_options *options);
+/* On the loop thread: puts what came into its peers' lanes. */
+void kith_inbox_drain(kith_loop *loop);
+/* The peer departs: nothing more is taken for it, and what was is in its lanes when this returns.
+ */
+void kith_inbox_shut(struct kith_peer *peer);
+
 /* Copies a struct that starts with `size` from the caller: what it does not know stays zero.
  * INVALID, UNSUPPORTED with a detail naming it. */
 kith_err kith_take_sized(const char *name, void *out, size_t known, const void *given);

@@ -84,7 +84,9 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
     peer->session = session;
     peer->realloc = session->env->realloc;
     peer->realloc_user = session->env->realloc_user;
-    peer->references = 1;
+    atomic_init(&peer->references, 1);
+    peer->owner = session->owner;
+    peer->reserved_max = (size_t)(session->config.budget_bytes / 2 / 8);
     peer->state = KITH_PEER_CONNECTING;
     peer->conn = conn;
     peer->id = conn->id;
@@ -112,7 +114,7 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
 
 void kith_peer_unref(struct kith_peer *peer)
 {
-    if (--peer->references == 0) {
+    if (atomic_fetch_sub(&peer->references, 1) == 1) {
         (void)peer->realloc(peer->realloc_user, peer, 0);
     }
 }
@@ -148,6 +150,9 @@ static void depart(struct kith_peer *peer, kith_reason reason, const char *text,
     int was_connected = peer->state == KITH_PEER_CONNECTED;
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
+    }
+    if (session->shut != NULL && was_connected) {
+        session->shut(peer);
     }
     peer->state = KITH_PEER_DEPARTED;
     kith_undefer(&peer->leave);
@@ -252,6 +257,7 @@ static void connected(struct kith_peer *peer)
         return; /* its first PING did not fit: it has departed */
     }
     peer->state = KITH_PEER_CONNECTED;
+    peer->is_open = 1; /* no other thread knows it yet */
     session->stats.peers_connected++;
     strcpy(peer->name, conn->info.name);
     kith_log(session->env, KITH_LOG_INFO, "%s connected over %s (%s)", peer->name,
@@ -446,6 +452,22 @@ static void settle(void *user, uint64_t ticket)
     }
 }
 
+/* Each channel that refused something, here or to another thread, and would take it now. */
+static void tell_writable(struct kith_peer *peer)
+{
+    struct kith_session *session = peer->session;
+    unsigned elsewhere = 0;
+    if (atomic_load(&peer->reserved) <= peer->reserved_max / 2) {
+        elsewhere = atomic_exchange(&peer->refused_channels, 0);
+    }
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        int here = kith_lane_tx_writable(&peer->tx[i]);
+        if ((here || (elsewhere >> i & 1) != 0) && session->callbacks.on_writable != NULL) {
+            session->callbacks.on_writable(session, peer, i, session->user);
+        }
+    }
+}
+
 static int moves(const struct kith_lane_tx *lane, const struct kith_credit *credit)
 {
     return credit->received > lane->received || credit->consumed > lane->consumed ||
@@ -472,11 +494,7 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "CREDIT for bytes that were never sent");
         return;
     }
-    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        if (kith_lane_tx_writable(&peer->tx[i]) && session->callbacks.on_writable != NULL) {
-            session->callbacks.on_writable(session, peer, i, session->user);
-        }
-    }
+    tell_writable(peer);
     conn->driver->tx_ready(conn->link);
     kith_session_poke(session);
 }
@@ -498,9 +516,10 @@ kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *dat
 }
 
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
-                         uint64_t ticket)
+                         uint64_t ticket, int reserved)
 {
-    return queued(peer, payload->count, kith_lane_tx_share(&peer->tx[channel], payload, ticket));
+    return queued(peer, payload->count,
+                  kith_lane_tx_share(&peer->tx[channel], payload, ticket, reserved));
 }
 
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count)
@@ -529,7 +548,7 @@ kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kit
         return KITH_ERR_NOMEM;
     }
     (*out)->owner = peer;
-    peer->references++;
+    atomic_fetch_add(&peer->references, 1);
     return KITH_OK;
 }
 

@@ -461,6 +461,10 @@ void kith_session_leave(struct kith_session *session, uint32_t flush_ms)
     if (session->state == KITH_SESSION_OPEN) {
         session->state = KITH_SESSION_FLUSHING;
         session->flush_until_us = until;
+        for (struct kith_node *at = session->peers.next;
+             session->shut != NULL && at != &session->peers; at = at->next) {
+            session->shut(KITH_CONTAINER(at, struct kith_peer, node));
+        }
         for (struct kith_node *at = session->listeners.next; at != &session->listeners;
              at = at->next) {
             kith_listener_end(KITH_CONTAINER(at, struct kith_listener, node));

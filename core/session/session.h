@@ -16,6 +16,7 @@
 #ifndef KITH_SESSION_SESSION_H
 #define KITH_SESSION_SESSION_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,8 @@ struct kith_session {
     struct kith_endpoint *endpoints[KITH_DRIVERS_MAX]; /* NULL = not opened yet */
     void *owner;                                       /* the runtime's */
     struct kith_node owner_node;                       /* likewise */
+    void (*shut)(struct kith_peer *peer); /* NULL, or: no other thread may send to it any more, and
+                                             what they sent is put in its lanes */
     void (*ended)(struct kith_session *session); /* the owner tells on_closed, then destroys */
 
     kith_session_config config; /* defaults filled in; the two names point into the arrays below */
@@ -161,7 +164,14 @@ struct kith_peer {
     struct kith_session *session; /* NULL once departed */
     void *(*realloc)(void *user, void *block, size_t bytes); /* to free it with, even then */
     void *realloc_user;
-    size_t references;
+    atomic_size_t references;
+    void *owner; /* the session's, for other threads */
+    /* What other threads may look at: whether they may send (guarded by the owner), how many bytes
+     * they have reserved of how many, which channels refused them. */
+    int is_open;
+    size_t reserved_max;
+    atomic_size_t reserved;
+    atomic_uint refused_channels;
     void *user;
     kith_id id;
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
@@ -273,7 +283,7 @@ int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count);
 /* Queues a shared payload, or a copy where there is none. */
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
-                         uint64_t ticket);
+                         uint64_t ticket, int reserved);
 kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kith_held **out);
 void kith_peer_unhold(kith_held *held);
 void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out);

@@ -43,11 +43,9 @@ void intruder_arrive(struct intruders *all, struct stranger *eve, unsigned how)
     if (how & 16) {
         eve->hello.channel = eve->hello.channel_best = is_secure(all) ? KITH_CHANNEL_TLS13_PSK : 0;
         all->strangers.next = eve;
-        if (actor_dial_url(all->ada, is_secure(all) ? "raws://there:1" : "raw://there:1", NULL) !=
-            KITH_OK) {
-            all->strangers.next = NULL;
-        }
+        (void)actor_dial_url(all->ada, is_secure(all) ? "raws://there:1" : "raw://there:1", NULL);
         world_settle(all->ada->world);
+        all->strangers.next = NULL; /* the first attempt only */
     } else if (all->strangers.port != NULL) {
         (void)stranger_connect(eve);
     }
@@ -134,7 +132,7 @@ void intruder_data(struct intruders *all, struct stranger *eve)
     if (where & 64) {
         skew = intruder_number(all, 1);
     }
-    memset(room, 0, sizeof room);
+    memset(room, where & 64 ? 0 : 0x41, sizeof room); /* empty messages, or of 321 bytes */
     if (!(where & 32)) {
         kith_write_varint(&to, length);
     }
@@ -161,11 +159,14 @@ void intruder_frame(struct intruders *all, struct stranger *eve)
     static const uint8_t types[] = {0x02, 0x04, 0x06, 0x08, 0x0a, 0x10, 0x12, 0x18,
                                     0x1a, 0x1c, 0x1f, 0x21, 0x20, 0x1d, 0x01, 0x00};
     uint64_t type = types[intruder_number(all, 1) % 16];
-    size_t count = intruder_number(all, 1),
-           times = type == 0x1a || type == 0x1f ? 1 + intruder_number(all, 1) * 5 : 1;
+    size_t count = intruder_number(all, 1), times = 1;
     uint8_t *body;
     count = count < all->script.left ? count : all->script.left;
     body = fuzz_copy(kith_read_bytes(&all->script, count), count);
+    if (type == KITH_FRAME_PING || type == KITH_FRAME_BLOCKED) {
+        times = intruder_number(all, 1); /* up to more than anyone takes in a second */
+        times = times >= 0xf0 ? 1100 : 1 + times % 64;
+    }
     while (times-- > 0) {
         stranger_frame(eve, type, body, count);
     }

@@ -12,7 +12,7 @@
 #include "protocol/lane.h"
 #include "tests/unit/bench.h"
 
-enum { LANES = 3, PUTS_MAX = 400, LATE_MAX = 8, HELD_MAX = 16, STREAM_BYTES_MAX = 1 << 17 };
+enum { LANES = 3, PUTS_MAX = 400, LATE_MAX = 8, HELD_MAX = 16, STREAM_BYTES_MAX = 1 << 16 };
 
 struct pair {
     struct kith_lane_tx tx;

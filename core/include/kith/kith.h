@@ -609,8 +609,9 @@ KITH_API kith_session *kith_peer_session(const kith_peer *peer);
 KITH_API void kith_peer_set_user(kith_peer *peer, void *user);
 KITH_API void *kith_peer_user(const kith_peer *peer);
 
-/* Keeps the handle beyond its final event, and gives it back. Calls nest.
- * @thread loop  @errors none */
+/* Keeps the handle beyond its final event, and gives it back. Calls nest. The first
+ * kith_peer_retain() for another thread is called on the loop thread, before that event is over.
+ * @thread any  @errors none */
 KITH_API kith_peer *kith_peer_retain(kith_peer *peer);
 KITH_API void kith_peer_release(kith_peer *peer);
 
@@ -660,12 +661,16 @@ typedef struct kith_send_options {
 
 /* Sends one message, reliably and in the order of its channel; channels do not wait for each other.
  * Copies data, unless options lend it. KITH_OK means queued: the fate tells of the rest. options
- * may be NULL; data may be NULL when data_bytes is 0.
- * @thread loop
+ * may be NULL; data may be NULL when data_bytes is 0. On another thread than the loop's: hold a
+ * reference to peer (kith_peer_retain() on the loop thread), and do not call after kith_loop_free()
+ * has begun. Messages of one thread keep their order; such messages are at most 1/32 of
+ * budget_bytes each, 1/16 of it together on their way. on_writable comes on the loop thread, as
+ * always.
+ * @thread any
  * @errors INVALID peer or data is NULL, channel above 7; NOT_CONNECTED; TOO_BIG larger than the
  * peer takes (kith_peer_info.max_message_bytes); AGAIN the queue is full: on_writable follows;
- * CLOSED the session is closing; NOMEM; THREAD. On any error nothing was queued, no fate follows,
- * and lent data stays the caller's */
+ * CLOSED the session is closing; NOMEM. On any error nothing was queued, no fate follows, and lent
+ * data stays the caller's */
 KITH_API KITH_MUST_USE kith_err kith_send(kith_peer *peer, unsigned channel, const void *data,
                                           size_t data_bytes, const kith_send_options *options);
 
