@@ -35,6 +35,8 @@ enum {
     KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17, /* taken from others: 64 KiB of data and its head */
     KITH_LANES_MAX = 1024,                     /* per peer: bounds the table in ADOPT */
 
+    KITH_HELD_PER_CHANNEL_MAX = 1024, /* messages that the application keeps: small ones cost more to keep than their bytes say */
+
     /* Datagrams over a stream. */
     KITH_DATAGRAM_BYTES_MAX = 1200, /* what fits a packet on nearly every path, so that it need not
                                        change with the link */

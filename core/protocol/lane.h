@@ -140,6 +140,7 @@ struct kith_lane_rx {
     uint64_t received, consumed, limit;
     uint64_t delivered;     /* end of the last message handed out; consumed unless some are held */
     struct kith_node held;  /* in order */
+    size_t held_count;      /* of them, those given back out of order included */
     struct kith_held *now;  /* the message being handed out was held */
     const uint8_t *current; /* it, while it is */
     uint64_t granted;       /* from share->records for the message under way */

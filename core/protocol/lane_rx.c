@@ -7,7 +7,22 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "limits.h"
 #include "protocol/lane.h"
+
+static void free_bytes(struct kith_held *held)
+{
+    if (held->bytes != NULL) {
+        (void)held->realloc(held->realloc_user, held->bytes, 0);
+        held->bytes = NULL;
+    }
+}
+
+static void free_held(struct kith_held *held)
+{
+    free_bytes(held);
+    (void)held->realloc(held->realloc_user, held, 0);
+}
 
 void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes)
 {
@@ -50,7 +65,7 @@ void kith_lane_rx_fini(struct kith_lane_rx *lane)
         kith_list_remove(&held->node);
         held->lane = NULL;
         if (held->released) {
-            (void)held->realloc(held->realloc_user, held, 0);
+            free_held(held);
         } /* else it is the application's until it gives it back */
     }
 }
@@ -101,7 +116,8 @@ static void advance(struct kith_lane_rx *lane)
         }
         kith_list_remove(&first->node);
         lane->share->records_free += first->granted;
-        (void)first->realloc(first->realloc_user, first, 0);
+        lane->held_count--;
+        free_held(first);
     }
     lane->share->promised -= consumed - lane->consumed;
     lane->consumed = consumed;
@@ -137,6 +153,9 @@ static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uin
     lane->delivered = lane->record_end;
     if (lane->now != NULL) {
         kith_list_append(&lane->held, &lane->now->node);
+        if (lane->now->released) {
+            free_bytes(lane->now);
+        }
         lane->now = NULL;
     }
     return_grant(lane);
@@ -147,7 +166,8 @@ static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uin
 struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane)
 {
     struct kith_held *held;
-    if (lane->current == NULL || lane->now != NULL) {
+    if (lane->current == NULL || lane->now != NULL ||
+        lane->held_count >= KITH_HELD_PER_CHANNEL_MAX) {
         return NULL;
     }
     held = kith_alloc(lane->env, sizeof *held);
@@ -172,20 +192,20 @@ struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane)
     held->realloc = lane->env->realloc;
     held->realloc_user = lane->env->realloc_user;
     lane->now = held;
+    lane->held_count++;
     return held;
 }
 
 int kith_held_free(struct kith_held *held)
 {
     struct kith_lane_rx *lane = held->lane;
-    (void)held->realloc(held->realloc_user, held->bytes, 0);
-    held->bytes = NULL;
     held->released = 1;
     if (lane == NULL) {
-        (void)held->realloc(held->realloc_user, held, 0);
+        free_held(held);
         return 0;
     }
-    if (lane->now != held) { /* else its message is still being handed out */
+    if (lane->now != held) { /* else the application still reads it: finish_record() sees to it */
+        free_bytes(held);
         advance(lane);
     }
     return 1;

@@ -511,17 +511,20 @@ kith_err kith_send_many(kith_session *session, kith_send_result *to, size_t coun
 {
     struct kith_payload *payload;
     kith_send_options known;
-    kith_err first = KITH_OK;
-    kith_err err = begin_many(session, channel, data, data_bytes, options, &known, &payload);
+    kith_err outcome = KITH_OK, err;
+    if (to == NULL && count > 0) {
+        return missing("to");
+    }
+    err = begin_many(session, channel, data, data_bytes, options, &known, &payload);
     if (err != KITH_OK) {
         return err;
     }
-    for (size_t i = 0; to != NULL && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         to[i].err = share_with(session, to[i].peer, channel, payload, known.ticket);
-        first = first == KITH_OK ? to[i].err : first;
+        outcome = to[i].err == KITH_OK ? outcome : KITH_ERR_PARTIAL;
     }
     kith_payload_unref_later(payload); /* free_fn may not run inside this call */
-    return to == NULL && count > 0 ? missing("to") : first;
+    return outcome;
 }
 
 kith_err kith_broadcast(kith_session *session, unsigned channel, const void *data,
@@ -531,7 +534,7 @@ kith_err kith_broadcast(kith_session *session, unsigned channel, const void *dat
     size_t room = results != NULL && count != NULL ? *count : 0, tried = 0;
     struct kith_payload *payload;
     kith_send_options known;
-    kith_err first = KITH_OK;
+    kith_err outcome = KITH_OK;
     kith_err err = begin_many(session, channel, data, data_bytes, options, &known, &payload);
     if (err != KITH_OK) {
         return err;
@@ -539,7 +542,7 @@ kith_err kith_broadcast(kith_session *session, unsigned channel, const void *dat
     for (kith_peer *peer = kith_peer_next(session, NULL); peer != NULL;
          peer = kith_peer_next(session, peer)) {
         err = share_with(session, peer, channel, payload, known.ticket);
-        first = first == KITH_OK ? err : first;
+        outcome = err == KITH_OK ? outcome : KITH_ERR_PARTIAL;
         if (tried < room) {
             results[tried] = (kith_send_result){peer, err};
         }
@@ -549,7 +552,7 @@ kith_err kith_broadcast(kith_session *session, unsigned channel, const void *dat
         *count = tried;
     }
     kith_payload_unref_later(payload); /* free_fn may not run inside this call */
-    return first;
+    return outcome;
 }
 
 kith_err kith_message_hold(kith_peer *peer, const kith_message *message, kith_held **out)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "limits.h"
 #include "session/session.h"
 
 /* ---- finding ----------------------------------------------------------------------------------
@@ -542,6 +543,10 @@ kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kit
     struct kith_lane_rx *lane = &peer->rx[message->channel];
     if (lane->now != NULL) {
         return kith_fail(KITH_ERR_STATE, "message: is held already");
+    }
+    if (lane->held_count >= KITH_HELD_PER_CHANNEL_MAX) {
+        return kith_fail(KITH_ERR_LIMIT, "%d messages of channel %u are held",
+                         KITH_HELD_PER_CHANNEL_MAX, message->channel);
     }
     *out = kith_lane_rx_hold(lane);
     if (*out == NULL) {

@@ -121,25 +121,31 @@ Test(dial, a_wanted_peer)
 
 Test(dial, full)
 {
-    kith_session_config config = world_config("x");
-    struct actor *cyd;
-    config.max_peers = 1;
-    open_two(&config, &config);
-    cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
-    world_settle(&world);
-    cyd = world_join(&world, &config);
-    cr_assert_eq(actor_dial(cyd, ada, NULL), KITH_OK);
-    world_run(&world, 1000);
-    cr_assert_geq(cyd->count[ACTOR_DIAL_WAITING], 1);
-    cr_assert_eq(cyd->dial_reason, KITH_REASON_FULL);
-    cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
-    actor_expect(ada, 1, 1);
-    /* And when there is room again, it gets in. */
-    cr_assert_eq(kith_session_close(bob->session, 0), KITH_OK);
-    world_run(&world, 10000);
-    cr_assert_eq(cyd->count[ACTOR_DIAL_READY], 1);
-    actor_expect(ada, 1, 1);
-    world_close(&world);
+    for (uint64_t seed = 1; seed <= 8; seed++) { /* who arbitrates comes from the seed */
+        kith_session_config config = world_config("x");
+        struct actor *cyd;
+        config.max_peers = 1;
+        world_open(&world, seed);
+        ada = world_join(&world, &config);
+        bob = world_join(&world, &config);
+        cyd = world_join(&world, &config);
+        actor_listen(ada);
+        cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
+        world_settle(&world);
+        cr_assert_eq(actor_dial(cyd, ada, NULL), KITH_OK);
+        world_run(&world, 1000);
+        cr_assert_geq(cyd->count[ACTOR_DIAL_WAITING], 1);
+        cr_assert_eq(cyd->dial_reason, KITH_REASON_FULL);
+        cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+        cr_assert_eq(cyd->count[ACTOR_CONNECTED], 0);
+        actor_expect(ada, 1, 1);
+        /* And when there is room again, it gets in. */
+        cr_assert_eq(kith_session_close(bob->session, 0), KITH_OK);
+        world_run(&world, 10000);
+        cr_assert_eq(cyd->count[ACTOR_DIAL_READY], 1);
+        actor_expect(ada, 1, 1);
+        world_close(&world);
+    }
 }
 
 Test(dial, a_dialer_that_is_full_itself)
@@ -206,6 +212,31 @@ Test(dial, waits_until_somebody_listens)
     world_run(&world, 6250);
     cr_assert_eq(bob->count[ACTOR_DIAL_READY], 1);
     cr_assert_eq(bob->dial_peer, bob->last->peer);
+    world_close(&world);
+}
+
+static void note_pause(struct actor *actor, enum actor_event event)
+{
+    uint32_t *longest = actor->hook_user;
+    if (event == ACTOR_DIAL_WAITING && actor->retry_in_ms > *longest) {
+        *longest = actor->retry_in_ms;
+    }
+}
+
+Test(dial, pauses_have_a_largest_length)
+{
+    kith_session_config config = world_config("x");
+    kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
+    uint32_t longest = 0;
+    options.give_up_ms = UINT32_MAX;
+    world_open(&world, 1);
+    bob = world_join(&world, &config);
+    bob->hook = note_pause;
+    bob->hook_user = &longest;
+    cr_assert_eq(actor_dial_url(bob, "mem://hub:1", &options), KITH_OK);
+    world_run(&world, 1000000);
+    cr_assert(longest > 5500 && longest <= 6250, "%u", longest);
+    cr_assert(bob->count[ACTOR_DIAL_WAITING] > 160 && bob->count[ACTOR_DIAL_WAITING] < 280);
     world_close(&world);
 }
 

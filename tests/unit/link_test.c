@@ -128,7 +128,8 @@ Test(link, data_beyond_the_limit)
     for (offset = 4; !eve.was_closed && offset < (UINT64_C(1) << 23); offset += sizeof bytes) {
         stranger_data(&eve, 7, offset, bytes, sizeof bytes);
     }
-    cr_assert_lt(offset, UINT64_C(1) << 22, "%d bytes were taken without a limit", (int)offset);
+    /* A window is 1 MiB at the default budget; the frame that crosses it is the last. */
+    cr_assert_leq(offset, (1 << 20) + 4, "%d bytes were taken", (int)offset);
     expect_departure(KITH_REASON_PROTOCOL);
 }
 

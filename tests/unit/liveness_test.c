@@ -154,6 +154,28 @@ Test(liveness, a_crowd_displaces_nobody_who_proved_itself)
     world_close(&world);
 }
 
+/* One key has so many links at a time, whatever its owner does not decide. */
+Test(liveness, so_many_links_to_one_key_and_no_more)
+{
+    open_world();
+    stranger_make(&crowd[0], &strangers, ada, 1);
+    for (int i = 0; i <= KITH_LINKS_PER_KEY_MAX; i++) {
+        crowd[i] = crowd[0];
+        crowd[i].heard = NULL;
+        crowd[i].heard_count = crowd[i].heard_room = crowd[i].read_count = 0;
+        crowd[i].link = NULL;
+        crowd[i].was_closed = 0;
+        cr_assert(stranger_connect(&crowd[i]));
+        stranger_authenticate(&crowd[i]);
+        cr_assert_eq(crowd[i].was_closed, i == KITH_LINKS_PER_KEY_MAX, "link %d", i);
+    }
+    cr_assert_eq(stranger_expect_end(&crowd[KITH_LINKS_PER_KEY_MAX]), KITH_REASON_DUPLICATE);
+    for (int i = 0; i <= KITH_LINKS_PER_KEY_MAX; i++) {
+        stranger_end(&crowd[i]);
+    }
+    world_close(&world);
+}
+
 /* Those that dial do not count: they are our own doing. */
 Test(liveness, our_own_dials_keep_nobody_out)
 {

@@ -5,7 +5,6 @@
  * checks every link again.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -172,26 +171,12 @@ kith_err kith__ws_endpoint_open(struct kith_endpoint *base)
     return KITH_OK;
 }
 
-/* lws stops using the descriptor that wakes it up, and forgets to close it. */
-static void close_wakeup(int fd)
-{
-#if LWS_LIBRARY_VERSION_NUMBER <= 4003005
-    if (fd >= 0 && fcntl(fd, F_GETFD) >= 0) {
-        (void)close(fd);
-    }
-#else
-    (void)fd;
-#endif
-}
-
 void kith__ws_endpoint_close(struct kith_endpoint *base)
 {
     struct kith__ws_endpoint *endpoint = (struct kith__ws_endpoint *)(void *)base;
-    int wakeup = endpoint->wakeup.fd;
     kith__ws_enter(endpoint);
     (void)pthread_mutex_lock(&lws_lock);
     lws_context_destroy(endpoint->context);
-    close_wakeup(wakeup);
     (void)pthread_mutex_unlock(&lws_lock);
     endpoint->context = NULL;
     if (endpoint->client_tls != NULL) {

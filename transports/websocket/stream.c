@@ -81,7 +81,7 @@ static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t coun
         return goodbye(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE) ? -1 : 0;
     }
     if (count > 0) {
-        link->more = count >= KITH__WS_RX_MORE_BYTES;
+        link->more |= count >= KITH__WS_RX_MORE_BYTES;
         kith_up_rx(&link->base, bytes, count);
     }
     return 0;

@@ -95,7 +95,8 @@ extern "C" {
     X(IO, -18, "the system reported an error")                                                     \
     X(KEY, -19, "the key is unusable")                                                             \
     X(PROTOCOL, -20, "the other side broke the protocol")                                          \
-    X(INTERNAL, -21, "a bug in Kith")
+    X(INTERNAL, -21, "a bug in Kith")                                                              \
+    X(PARTIAL, -22, "some receivers did not take it; see the results")
 
 typedef enum kith_err {
 #define KITH_ERR_ENUM(name, value, text) KITH_ERR_##name = value,
@@ -682,21 +683,22 @@ typedef struct kith_send_result {
 } kith_send_result;
 
 /* Sends one message to several peers of a session; it is copied once (or lent). Each peer that
- * takes it is on its own: see to[i].err. A ticket is reported once for each of them.
+ * takes it is on its own: see to[i].err. A ticket is reported once for each of them. On KITH_OK and
+ * PARTIAL all have been tried and lent data is Kith's; on any other error nobody was, and it stays
+ * the caller's.
  * @thread loop
- * @errors KITH_OK when every peer took it; else the first error in to, after all have been tried
- * (lent data is Kith's then, whatever the results); INVALID an argument is NULL or a peer of
- * another session, channel above 7; CLOSED; NOMEM; THREAD: nobody was tried */
+ * @errors PARTIAL at least one peer did not take it; INVALID an argument is NULL, channel above 7;
+ * CLOSED; NOMEM; THREAD */
 KITH_API KITH_MUST_USE kith_err kith_send_many(kith_session *session, kith_send_result *to,
                                                size_t count, unsigned channel, const void *data,
                                                size_t data_bytes, const kith_send_options *options);
 
 /* Sends one message to everyone connected. results may be NULL, or have room for *count; *count
  * becomes the number of peers tried, which can be more than there was room for. count may be NULL
- * together with results.
+ * together with results. KITH_OK also when nobody is connected (lent data comes back at the end of
+ * the turn).
  * @thread loop
- * @errors as kith_send_many(); KITH_OK also when nobody is connected (lent data is given back
- * through free_fn at the end of the turn) */
+ * @errors as kith_send_many() */
 KITH_API KITH_MUST_USE kith_err kith_broadcast(kith_session *session, unsigned channel,
                                                const void *data, size_t data_bytes,
                                                const kith_send_options *options,

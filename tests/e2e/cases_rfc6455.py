@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""RFC 6455 on the wire, without TLS: frames that a peer must refuse, with the close code that says why,
+and frames that it must take. What is expected comes from the RFC, not from what a library does."""
+import base64
+import hashlib
+import os
+import queue
+import re
+import socket
+import struct
+
+from cases_dialling import read_head
+from harness import DEADLINE_S, Failure, Server, case, check
+
+FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+QUICK_S = 4  # less than a library waits when it has forgotten to close
+
+
+def frame(mask, first, payload=b"", length=None):
+    """§5.2. mask: None, or 4 bytes. length: what the header claims, in 8 bytes."""
+    masked = 0x80 if mask is not None else 0
+    if length is not None:
+        head = struct.pack("!BBQ", first, masked | 127, length)
+    elif len(payload) < 126:
+        head = struct.pack("!BB", first, masked | len(payload))
+    else:
+        head = struct.pack("!BBH", first, masked | 126, len(payload))
+    if mask is None:
+        return head + payload
+    return head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+
+
+def code(number, reason=b""):
+    return struct.pack("!H", number) + reason
+
+
+# What both sides must refuse: name, frames as (first byte, payload, claimed length), close code.
+BROKEN = (
+    ("RSV1 without an extension", [(FIN | RSV1 | BINARY, b"x")], 1002),
+    ("RSV2", [(FIN | RSV2 | BINARY, b"x")], 1002),
+    ("RSV3", [(FIN | RSV3 | BINARY, b"x")], 1002),
+    ("RSV1 on a ping", [(FIN | RSV1 | PING,)], 1002),
+    *((f"opcode {opcode}", [(FIN | opcode, b"x")], 1002) for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
+    ("a ping in fragments", [(PING, b"x")], 1002),
+    ("a close in fragments", [(CLOSE, code(1000))], 1002),
+    ("a ping of 126 bytes", [(FIN | PING, b"x" * 126)], 1002),
+    ("a pong with a length in 8 bytes", [(FIN | PONG, b"x", 1)], 1002),
+    ("a continuation of nothing", [(FIN | CONTINUATION, b"x")], 1002),
+    ("a message inside another", [(BINARY,), (FIN | BINARY,)], 1002),
+    ("a length of 2^63", [(FIN | BINARY, b"x", 1 << 63)], 1002),
+    ("a close with half a code", [(FIN | CLOSE, b"\x03")], 1002),
+    *((f"a close with code {number}", [(FIN | CLOSE, code(number))], 1002)
+      for number in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999)),
+    ("text", [(FIN | TEXT, b"hello")], 1003),  # §7.4.1: a type of data it cannot accept
+    ("a close with a reason", [(FIN | CLOSE, code(1000, b"bye"))], 1000),  # §5.5.1: is echoed
+    ("a close with a code of ours", [(FIN | CLOSE, code(4321))], 4321),
+)
+
+
+class Wire:
+    """The frames that come out of a connection."""
+
+    def __init__(self, connection, masked):
+        self.connection = connection
+        self.masked = masked  # whether what comes must be
+        connection.settimeout(QUICK_S)
+
+    def take(self, count):
+        got = b""
+        while len(got) < count:
+            more = self.connection.recv(count - len(got))
+            if not more:
+                raise EOFError
+            got += more
+        return got
+
+    def next(self):
+        """The next frame: its first byte and its payload."""
+        first, length = self.take(2)
+        check(bool(length & 0x80) == self.masked, f"a frame with mask bit {length >> 7} (§5.1)")
+        length &= 0x7F
+        if length >= 126:
+            check(not first & 8, "a control frame of more than 125 bytes")
+            length = int.from_bytes(self.take(2 if length == 126 else 8), "big")
+        mask = self.take(4) if self.masked else bytes(4)
+        return first, bytes(b ^ mask[i % 4] for i, b in enumerate(self.take(length)))
+
+    def until(self, first):
+        """The payload of the next such frame; None when the other side closes before."""
+        while True:
+            try:
+                got, payload = self.next()
+            except (EOFError, ConnectionResetError):
+                return None
+            except TimeoutError:
+                raise Failure(f"nothing came, and no end, within {QUICK_S} s") from None
+            if got == first:
+                return payload
+
+    def close_code(self):
+        payload = self.until(FIN | CLOSE)
+        return int.from_bytes(payload[:2], "big") if payload else payload
+
+
+def client(chat):
+    """A connection to a chat, upgraded (§4.1)."""
+    raw = socket.create_connection(("127.0.0.1", chat.port()), DEADLINE_S)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    raw.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Protocol: kith.v1\r\n\r\n" % base64.b64encode(os.urandom(16)))
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = raw.recv(1)
+        check(byte, f"no upgrade: {head!r}")
+        head += byte
+    check(head.startswith(b"HTTP/1.1 101 "), f"no upgrade: {head!r}")
+    return raw
+
+
+def upgrade(connection):
+    """A server's part of the handshake (§4.2.2)."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    key = re.search(r"^Sec-WebSocket-Key: (\S+)", read_head(connection), re.M | re.I).group(1)
+    accept = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                       b"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
+                       b"Sec-WebSocket-Protocol: kith.v1\r\n\r\n" % base64.b64encode(accept))
+
+
+def expect_closed(name, wire, frames, expected):
+    wire.connection.sendall(b"".join(frames))
+    got = wire.close_code()
+    check(got == expected, f"{name}: close code {got} instead of {expected}")
+
+
+@case
+def rfc6455_server(c):
+    """What a stranger may not send to a listener."""
+    alice = c.chat("alice", insecure=True)
+    for name, frames, expected in BROKEN:
+        with client(alice) as raw:
+            expect_closed(name, Wire(raw, masked=False),
+                          [frame(os.urandom(4), *f) for f in frames], expected)
+    for first in (FIN | BINARY, FIN | PING, FIN | CLOSE):
+        with client(alice) as raw:
+            expect_closed("no mask", Wire(raw, masked=False), [frame(None, first)], 1002)
+    bob = c.chat("bob", "--connect", alice.url(), insecure=True)
+    alice.expect_peer("bob")
+    check(len(alice.all("peer")) == 1, "alice reported a stranger as a peer")
+    bob.leave()
+    alice.leave()
+
+
+@case
+def rfc6455_client(c):
+    """What a server may not send to a dialler. It dials on after each, for a while; so one dialler
+    meets one server for each line of the table."""
+    table = [(name, [frame(None, *f) for f in frames], expected)
+             for name, frames, expected in BROKEN]
+    for first in (FIN | BINARY, FIN | PING, FIN | CLOSE):
+        table.append(("a mask", [frame(b"mask", first)], 1002))
+    for name, frames, expected in table:
+        outcome = queue.Queue()
+
+        def serve(connection):
+            upgrade(connection)
+            try:
+                expect_closed(name, Wire(connection, masked=True), frames, expected)
+                outcome.put(None)
+            except Exception as problem:
+                outcome.put(problem)
+
+        with Server(serve) as server:
+            bob = c.chat("bob", "--connect", f"ws://127.0.0.1:{server.port}", insecure=True)
+            problem = outcome.get(timeout=DEADLINE_S)
+            bob.end()
+        if problem is not None:
+            raise problem
+
+
+def expect_taken(wire, mask):
+    """What each side must take, shown by the pong that follows (§5.5.3)."""
+    for name, frames, pong in (
+            ("an empty ping", [(FIN | PING,)], b""),
+            ("a ping of 125 bytes", [(FIN | PING, b"x" * 125)], b"x" * 125),
+            ("a pong that nobody asked for", [(FIN | PONG, b"x"), (FIN | PING, b"1")], b"1"),
+            ("an empty message", [(FIN | BINARY,), (FIN | PING, b"2")], b"2"),
+            ("a ping between fragments",
+             [(BINARY,), (CONTINUATION,), (FIN | PING, b"3"), (FIN | CONTINUATION,)], b"3"),
+            ("lengths of more bytes than needed",
+             [(FIN | BINARY, b"", 0), (FIN | PING, b"4")], b"4")):
+        data = b"".join(frame(mask and os.urandom(4), *f) for f in frames)
+        for size in (len(data), 1):  # at once, then byte by byte
+            for i in range(0, len(data), size):
+                wire.connection.sendall(data[i:i + size])
+            got = wire.until(FIN | PONG)
+            check(got == pong, f"{name}: the pong says {got}")
+    # 2^62 bytes are as good as any; what they say is not. Nobody waits for them or makes room.
+    wire.connection.sendall(frame(mask and os.urandom(4), FIN | BINARY, b"\xff" * 5000, 1 << 62))
+    got = wire.close_code()
+    check(got is not None and got >= 4000, f"2^62 bytes: close code {got} instead of one of ours")
+
+
+@case
+def rfc6455_taken(c):
+    """What both sides must take."""
+    alice = c.chat("alice", insecure=True)
+    with client(alice) as raw:
+        expect_taken(Wire(raw, masked=False), mask=True)
+    outcome = queue.Queue()
+
+    def serve(connection):
+        upgrade(connection)
+        try:
+            expect_taken(Wire(connection, masked=True), mask=None)
+            outcome.put(None)
+        except Exception as problem:
+            outcome.put(problem)
+
+    with Server(serve) as server:
+        c.chat("bob", "--connect", f"ws://127.0.0.1:{server.port}", insecure=True)
+        problem = outcome.get(timeout=DEADLINE_S)
+    if problem is not None:
+        raise problem
+    alice.leave()
