@@ -40,6 +40,7 @@ enum {
     /* Datagrams over a stream. */
     KITH_DATAGRAM_BYTES_MAX = 1200, /* what fits a packet on nearly every path, so that it need not
                                        change with the link */
+    KITH_DATAGRAM_GRACE_MS = 20, /* "now": what a loop's turn may take, from the call to the driver's pull */
     KITH_DATAGRAM_QUEUE_BYTES_MAX =
         64 * 1024, /* waiting on one link: more than that is late already */
 

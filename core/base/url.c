@@ -69,7 +69,11 @@ kith_err kith_url_parse(const char *text, struct kith_url *out)
     if (strlen(text) >= KITH_URL_BYTES_MAX) {
         return bad(text, "too long");
     }
-    at = span(text, "abcdefghijklmnopqrstuvwxyz0123456789", out->scheme, sizeof out->scheme);
+    at = span(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", out->scheme,
+              sizeof out->scheme);
+    for (char *c = out->scheme; *c != '\0'; c++) {
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c); /* RFC 3986 §3.1 */
+    }
     if (at == NULL || strncmp(at, "://", 3) != 0) {
         return bad(text, "it does not begin with a scheme");
     }
@@ -78,10 +82,11 @@ kith_err kith_url_parse(const char *text, struct kith_url *out)
         return bad(text, "the host cannot be read (an IPv6 address stands in brackets)");
     }
     if (*at != ':') {
-        return bad(text, "the port is missing");
+        return bad(text, *at == '@' ? "there is no place for a user name"
+                                    : "the port is missing, or the host has an odd character");
     }
     if (!parse_port(at + 1, &out->port)) {
-        return bad(text, "the port is not a number from 0 to 65535");
+        return bad(text, "what follows the host is not a port from 0 to 65535 and nothing else");
     }
     return KITH_OK;
 }

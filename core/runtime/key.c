@@ -13,7 +13,7 @@
 
 static kith_err unusable(const char *why)
 {
-    return kith_fail(KITH_ERR_KEY, "%s; kith_key_generate() makes a good one", why);
+    return kith_fail(KITH_ERR_KEY, "%s", why);
 }
 
 kith_err kith_key_generate(kith_key *out)

@@ -602,7 +602,8 @@ int kith_loop_is_mine(const kith_loop *loop)
     if (atomic_load(&((kith_loop *)loop)->thread) == this_thread()) {
         return 1;
     }
-    (void)kith_fail(KITH_ERR_THREAD, "call it on the loop's thread: kith_post() gets you there");
+    (void)kith_fail(KITH_ERR_THREAD,
+                    "call it on the loop's thread: kith_post() gets you there while the loop runs");
     return 0;
 }
 

@@ -403,8 +403,12 @@ static int on_head(void *user, uint64_t type, uint64_t length, int *skip)
 }
 
 /* What to do about a refusal that came without a text. */
-static const char *hint(kith_reason reason)
+static const char *hint(const struct kith_conn *conn, kith_reason reason)
 {
+    if (reason == KITH_REASON_AUTH && conn->dial != NULL && conn->dial->has_want &&
+        conn->state == KITH_CONN_HELLO) {
+        return "another peer than the wanted one answers there";
+    }
     switch ((int)reason) {
     case KITH_REASON_SESSION:
         return "both sides must name the same session";
@@ -418,7 +422,7 @@ static const char *hint(kith_reason reason)
         return "the other side has reached its max_peers";
     case KITH_REASON_AUTH:
         return "the other side does not trust this connection: something in between may have "
-               "spliced it, or it looks for another peer";
+               "spliced it";
     default:
         return "";
     }
@@ -434,7 +438,7 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
     }
     reason = kith_reason_from_wire(close.code);
     kith_text_copy(conn->detail, sizeof conn->detail,
-                   close.text[0] != '\0' ? close.text : hint(reason));
+                   close.text[0] != '\0' ? close.text : hint(conn, reason));
     if (conn->state < KITH_CONN_AUTHENTICATED && !conn->dialled) {
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }

@@ -40,7 +40,8 @@ kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t coun
         return KITH_ERR_NOMEM;
     }
     datagram->count = count;
-    datagram->expires_us = peer->env->now_us + (uint64_t)lifetime_ms * 1000;
+    datagram->expires_us =
+        peer->env->now_us + ((uint64_t)lifetime_ms + KITH_DATAGRAM_GRACE_MS) * 1000;
     if (count > 0) {
         memcpy(datagram->bytes, data, count);
     }

@@ -3,6 +3,7 @@
  * dial.c: reaching an address: name, one attempt per numeric address, pauses that double, until
  * connected or hopeless. Pure.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -126,10 +127,14 @@ static void looked_up(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT
                       size_t count)
 {
     struct kith_dial *dial = KITH_CONTAINER(lookup, struct kith_dial, lookup);
+    char detail[300];
     dial->ip_next = 0;
     dial->ip_count = count;
     memcpy(dial->ips, ips, count * sizeof dial->ips[0]);
-    try_next(dial, KITH_REASON_NAME, "check the host name, and that this machine is online");
+    snprintf(detail, sizeof detail,
+             "%.200s is not known: check the name, and that this machine is online",
+             dial->url.host);
+    try_next(dial, KITH_REASON_NAME, detail);
 }
 
 static void begin_round(struct kith_dial *dial)

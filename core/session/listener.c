@@ -139,6 +139,7 @@ kith_err kith_listener_open(struct kith_session *session, const char *text, void
         listener->failed = open_port(listener, index, &address);
     }
     kith_text_copy(listener->detail, sizeof listener->detail, kith_detail());
+    kith_detail_clear(); /* the call succeeds: its event tells */
     kith_defer(session->env, &listener->events);
     *out = listener;
     return KITH_OK;

@@ -32,7 +32,7 @@ static void keep(struct chat *chat, int is_to_one, const char *text, size_t byte
 static void take_command(struct chat *chat, const char *line, size_t bytes)
 {
     const char *rest;
-    if (is_command(line, "/to", &rest) && *rest != '\0') {
+    if (is_command(line, "/to", &rest) && rest[strcspn(rest, " \t\r")] != '\0') {
         keep(chat, 1, rest, bytes - (size_t)(rest - line));
     } else if (is_command(line, "/to", &rest)) {
         report_error(&chat->report, "USAGE", "/to NAME TEXT", "/to needs a name and a text");

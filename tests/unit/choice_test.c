@@ -49,6 +49,8 @@ Test(choice, two_dials_the_same_way)
         cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
         cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
         world_run(&world, 5000);
+        /* The link that is not needed ends as a duplicate: no dial has to try again. */
+        cr_assert_eq(ada->count[ACTOR_DIAL_WAITING] + bob->count[ACTOR_DIAL_WAITING], 0);
         expect_one_link(2);
         world_close(&world);
     }
@@ -62,6 +64,8 @@ Test(choice, both_dial_at_the_same_moment)
         cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
         cr_assert_eq(actor_dial(ada, bob, NULL), KITH_OK);
         world_run(&world, 5000);
+        /* The link that is not needed ends as a duplicate: no dial has to try again. */
+        cr_assert_eq(ada->count[ACTOR_DIAL_WAITING] + bob->count[ACTOR_DIAL_WAITING], 0);
         expect_one_link(2);
         world_close(&world);
     }
@@ -75,6 +79,8 @@ Test(choice, a_second_dial_long_after)
         world_run(&world, 60000);
         cr_assert_eq(actor_dial(seed % 2 ? ada : bob, seed % 2 ? bob : ada, NULL), KITH_OK);
         world_run(&world, 5000);
+        /* The link that is not needed ends as a duplicate: no dial has to try again. */
+        cr_assert_eq(ada->count[ACTOR_DIAL_WAITING] + bob->count[ACTOR_DIAL_WAITING], 0);
         expect_one_link(2);
         world_close(&world);
     }

@@ -14,6 +14,32 @@
 static kith_loop *loop;
 static struct party ada, bob, cyd;
 
+/* An idle connection takes a datagram that will not wait, from a callback or from outside. */
+static void send_one_back(struct party *party)
+{
+    if (party->datagrams == 1 && party->messages == 0) {
+        party->messages++;
+        cr_assert_eq(kith_send_datagram(party->peer, "back", 4, NULL), KITH_OK);
+    }
+}
+
+Test(loop_wss, datagrams_that_will_not_wait)
+{
+    kith_peer_stats stats = {.size = sizeof stats};
+    loop = party_loop();
+    party_pair(loop, &ada, &bob, 1);
+    bob.hook = send_one_back;
+    for (unsigned i = 1; i <= 20; i++) {
+        cr_assert_eq(kith_send_datagram(ada.peer, "now", 3, NULL), KITH_OK);
+        party_until(loop, &bob.datagrams, i);
+    }
+    party_until(loop, &ada.datagrams, 1);
+    cr_assert_eq(kith_peer_get_stats(ada.peer, &stats), KITH_OK);
+    cr_assert_eq(stats.datagrams_sent, 20);
+    cr_assert_eq(stats.datagrams_dropped, 0);
+    party_loop_free(&loop);
+}
+
 Test(loop_wss, two_talk)
 {
     kith_peer_info info = {.size = sizeof info};

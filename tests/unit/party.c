@@ -143,6 +143,18 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     after(party);
 }
 
+static void on_datagram(kith_session *session, kith_peer *peer, const void *data, size_t count,
+                        void *user)
+{
+    struct party *party = user;
+    (void)session;
+    (void)peer;
+    (void)data;
+    (void)count;
+    party->datagrams++;
+    after(party);
+}
+
 static void on_closed(kith_session *session, void *user)
 {
     struct party *party = user;
@@ -165,6 +177,7 @@ kith_err party_open_config(struct party *party, kith_loop *loop, const kith_sess
         .on_listener = on_listener,
         .on_dial = on_dial,
         .on_closed = on_closed,
+        .on_datagram = on_datagram,
     };
     memset(party, 0, sizeof *party);
     return kith_session_open(loop, config, &callbacks, party, &party->session);

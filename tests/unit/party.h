@@ -18,7 +18,7 @@ struct party {
     kith_dial *dial;
     char url[300];
     unsigned connected, departed, messages, fates, listening, listener_failed, listener_closed,
-        waiting, ready, failed, dial_closed, closed;
+        waiting, ready, failed, dial_closed, closed, datagrams;
     size_t bytes;
     kith_fate fate;
     kith_reason departed_reason, dial_reason;

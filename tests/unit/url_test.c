@@ -43,7 +43,6 @@ Test(url, bad)
                                       "wss:",
                                       "wss:/h:1",
                                       "://h:1",
-                                      "WSS://h:1",
                                       "w s://h:1",
                                       "wss://",
                                       "wss://:1",
@@ -96,4 +95,21 @@ Test(url, as_long_as_can_be)
         cr_assert_eq(kith_url_parse(text, &url),
                      length < KITH_URL_BYTES_MAX ? KITH_OK : KITH_ERR_ADDRESS, "%zu", length);
     }
+}
+
+/* RFC 3986 section 3.1: schemes have no case. */
+Test(url, schemes_in_any_case)
+{
+    struct kith_url url;
+    cr_assert_eq(kith_url_parse("WsS://h:1", &url), KITH_OK);
+    cr_assert_str_eq(url.scheme, "wss");
+}
+
+Test(url, says_what_is_wrong)
+{
+    struct kith_url url;
+    cr_assert_eq(kith_url_parse("wss://me@h:1", &url), KITH_ERR_ADDRESS);
+    cr_assert_not_null(strstr(kith_detail(), "user name"));
+    cr_assert_eq(kith_url_parse("wss://h:1/", &url), KITH_ERR_ADDRESS);
+    cr_assert_not_null(strstr(kith_detail(), "nothing else"));
 }

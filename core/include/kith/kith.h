@@ -321,7 +321,8 @@ typedef enum kith_security {
 } kith_security;
 
 typedef enum kith_role {
-    KITH_ROLE_STAR = 0,   /* everyone is connected to everyone */
+    KITH_ROLE_STAR = 0,   /* all are equal, each pair may be connected; nobody forwards for others,
+                             and each pair needs its own dial */
     KITH_ROLE_SERVER = 1, /* clients connect to this session */
     KITH_ROLE_CLIENT = 2  /* this session connects to servers */
 } kith_role;
@@ -360,10 +361,10 @@ typedef enum kith_listener_event_kind {
 typedef struct kith_listener_event {
     size_t size;                   /* sizeof(kith_listener_event) as the library knows it */
     kith_listener_event_kind kind; /* which event */
-    const char *url;               /* with its real port; borrowed for the callback */
-    kith_err err;                  /* FAILED: what went wrong, else KITH_OK */
-    const char *detail;            /* FAILED: which address and what to do, else "" */
-    void *tag;                     /* as given to kith_listen() */
+    const char *url;    /* READY: with its real port; else as given. Borrowed for the callback */
+    kith_err err;       /* FAILED: what went wrong, else KITH_OK */
+    const char *detail; /* FAILED: which address and what to do, else "" */
+    void *tag;          /* as given to kith_listen() */
 } kith_listener_event;
 
 typedef enum kith_dial_event_kind {
@@ -705,9 +706,11 @@ KITH_API KITH_MUST_USE kith_err kith_broadcast(kith_session *session, unsigned c
                                                kith_send_result *results, size_t *count);
 
 /* Inside on_message: keeps the message beyond the callback. Until kith_held_release() it counts as
- * received but not as delivered, and so does what comes later on its channel; the sender may get no
- * further than the budget allows. Messages that need more room than is left wait at the sender,
- * those of other channels too when they are large. Gives *out.
+ * received but not as delivered, and so does what comes later on its channel. What is held takes
+ * from the channel's window, 1/32 of budget_bytes: when that is full its sender gets no further,
+ * except for a message larger than the rest of the window, which is taken as long as half of the
+ * receiving budget, shared by all channels, has room for it. So do not wait for more than a window
+ * of messages before giving any back. Gives *out.
  * @thread loop
  * @errors INVALID an argument is NULL; STATE not the message being handed out, or held already;
  * NOMEM; THREAD */
