@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 static void *default_realloc(void *user, void *block, size_t bytes)
 {

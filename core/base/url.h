@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "kith/kith.h"
-#include "limits.h"
+#include "bounds.h"
 
 struct kith_url {
     char scheme[16];

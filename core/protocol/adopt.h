@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "kith/kith.h"
-#include "limits.h"
+#include "bounds.h"
 
 /* One lane as its receiver sees it: what has come, what the application took, how far the sender
  * may go. All offsets from the association's start; consumed <= received <= limit. */

@@ -11,7 +11,7 @@
 
 #include "crypto.h"
 #include "kith/kith.h"
-#include "limits.h"
+#include "bounds.h"
 
 enum { KITH_BINDING_BYTES = 32, KITH_AUTH_FIXED_BYTES = 41 };
 

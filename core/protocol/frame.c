@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 static const struct {
     uint64_t type;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/wire.h"
-#include "limits.h"
+#include "bounds.h"
 #include "protocol/lane.h"
 
 static void free_bytes(struct kith_held *held)

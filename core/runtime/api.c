@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
 #include "transport.h"

@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
 #include "transport.h"

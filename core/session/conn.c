@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "session/session.h"
 
 enum { HANDSHAKE_SLACK_MS = 50 };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "session/session.h"
 
 struct datagram {

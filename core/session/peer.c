@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "session/session.h"
 
 /* ---- finding ----------------------------------------------------------------------------------

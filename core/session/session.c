@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 
 /* ---- configuration ----------------------------------------------------------------------------
  */

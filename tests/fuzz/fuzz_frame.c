@@ -9,7 +9,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "limits.h"
+#include "bounds.h"
 #include "protocol/frame.h"
 #include "tests/unit/bench.h"
 

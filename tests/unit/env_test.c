@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "limits.h"
+#include "bounds.h"
 
 struct job {
     struct kith_deferred deferred;

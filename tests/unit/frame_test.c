@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "limits.h"
+#include "bounds.h"
 #include "protocol/frame.h"
 
 enum { LOG_BYTES = 1 << 20, STREAM_BYTES = 1 << 19 };

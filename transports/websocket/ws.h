@@ -20,7 +20,7 @@
 
 #include "base/env.h"
 #include "base/err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "transport.h"
 #include "transports/tls/tls.h"
 

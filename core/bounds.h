@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * limits.h: every limit and default of the core in one place, each with its unit and its reason.
+ * bounds.h: every limit and default of the core in one place, each with its unit and its reason.
  * Nothing else may hold a number that bounds memory, time or counts. (Limits that are part of the
  * interface stand in kith.h.)
  */
-#ifndef KITH_CORE_LIMITS_H
-#define KITH_CORE_LIMITS_H
+#ifndef KITH_CORE_BOUNDS_H
+#define KITH_CORE_BOUNDS_H
 
 #define KITH_KIB 1024u
 #define KITH_MIB (1024u * 1024u)
