@@ -7,77 +7,86 @@
 #ifndef KITH_CORE_BOUNDS_H
 #define KITH_CORE_BOUNDS_H
 
-#define KITH_KIB 1024u
 #define KITH_MIB (1024u * 1024u)
 
 enum {
-    /* Defaults and ranges of kith_session_config. */
+    /* ---- defaults and ranges of kith_session_config ---- */
     KITH_PEERS_DEFAULT = 256,
     KITH_PEERS_MAX = 65536,
-    KITH_HANDSHAKE_MS_DEFAULT =
-        10000, /* a slow phone on a bad network makes it; an attacker holds a slot no longer */
+    /* A slow phone on a bad network makes it; an attacker holds a slot no longer. */
+    KITH_HANDSHAKE_MS_DEFAULT = 10000,
     KITH_HANDSHAKE_MS_MIN = 100,
     KITH_HANDSHAKE_MS_MAX = 120000,
-    KITH_IDLE_PING_MS_DEFAULT =
-        5000, /* death is noticed within 20 s, at 1 small frame per 5 s of silence */
+    /* Death is noticed within 20 s, at 1 small frame per 5 s of silence. */
+    KITH_IDLE_PING_MS_DEFAULT = 5000,
     KITH_IDLE_PING_MS_MIN = 100,
     KITH_IDLE_PING_MS_MAX = 600000,
     KITH_IDLE_PING_COUNT_DEFAULT = 3,
     KITH_IDLE_PING_COUNT_MAX = 100,
 
-    /* Frames. */
-    KITH_FRAME_BODY_BYTES_MAX = 32 * 1024, /* the largest is ADOPT with 1024 lanes of 4 varints */
-    KITH_CHUNK_BYTES_MAX =
-        16 *
-        1024, /* data of one DATA frame: what an urgent message waits for at most; one TLS record */
-    KITH_AUTH_BYTES_MAX = 1024, /* what an unauthenticated stranger can make us hold */
-    KITH_INFO_BYTES_MAX = 4096, /* name, endpoints, invitation context */
-    KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17, /* taken from others: 64 KiB of data and its head */
-    KITH_LANES_MAX = 1024,                     /* per peer: bounds the table in ADOPT */
+    /* ---- frames ---- */
+    /* The largest there can ever be is ADOPT with 1024 lanes of 4 varints. */
+    KITH_FRAME_BODY_BYTES_MAX = 32 * 1024,
+    /* Data of one DATA frame: what an urgent message waits for at most; one TLS record. */
+    KITH_CHUNK_BYTES_MAX = 16 * 1024,
+    /* What an unauthenticated stranger can make us hold. */
+    KITH_AUTH_BYTES_MAX = 1024,
+    /* Name, endpoints, invitation context. */
+    KITH_INFO_BYTES_MAX = 4096,
+    /* Taken from others: 64 KiB of data and its head. */
+    KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17,
+    /* Messages that the application keeps: small ones cost more to keep than their bytes say. */
+    KITH_HELD_PER_CHANNEL_MAX = 1024,
 
-    KITH_HELD_PER_CHANNEL_MAX = 1024, /* messages that the application keeps: small ones cost more to keep than their bytes say */
+    /* ---- datagrams over a stream ---- */
+    /* What fits a packet on nearly every path, so that it need not change with the link. */
+    KITH_DATAGRAM_BYTES_MAX = 1200,
+    /* "now": what a loop's turn may take, from the call to the driver's pull. */
+    KITH_DATAGRAM_GRACE_MS = 20,
+    /* Waiting on one link: more than that is late already. */
+    KITH_DATAGRAM_QUEUE_BYTES_MAX = 64 * 1024,
 
-    /* Datagrams over a stream. */
-    KITH_DATAGRAM_BYTES_MAX = 1200, /* what fits a packet on nearly every path, so that it need not
-                                       change with the link */
-    KITH_DATAGRAM_GRACE_MS = 20, /* "now": what a loop's turn may take, from the call to the driver's pull */
-    KITH_DATAGRAM_QUEUE_BYTES_MAX =
-        64 * 1024, /* waiting on one link: more than that is late already */
+    /* ---- links ---- */
+    /* Links that came in and are no peer's, per session: each holds up to 64 KiB and a handshake's
+       CPU time. */
+    KITH_LINKS_PENDING_MAX = 64,
+    /* Authenticated links to one key: current, and duplicates that wait to be closed. */
+    KITH_LINKS_PER_KEY_MAX = 4,
+    /* A closing link may take so long to write its last bytes. */
+    KITH_LINK_CLOSE_MS = 1000,
+    /* Reason and text. */
+    KITH_CLOSE_BODY_BYTES_MAX = 8 + 123,
+    /* Control frames waiting on one link; more is a peer that asks without reading. */
+    KITH_CONTROL_BYTES_MAX = 64 * 1024,
 
-    /* Links. */
-    KITH_LINKS_PENDING_MAX = 64, /* links that came in and are no peer's, per session: each holds up
-                                  * to 64 KiB and a handshake's CPU time */
-    KITH_LINKS_PER_KEY_MAX =
-        4, /* authenticated links to one key: current, and duplicates that wait to be closed */
-    KITH_LINK_CLOSE_MS = 1000, /* a closing link may take so long to write its last bytes */
-    KITH_CLOSE_BODY_BYTES_MAX = 8 + 123, /* reason and text */
-    KITH_CONTROL_BYTES_MAX =
-        64 *
-        1024, /* control frames waiting on one link; more is a peer that asks without reading */
+    /* ---- peers' rates ---- */
+    /* PINGs answered per second; we send one per idle_ping_ms. */
+    KITH_PING_PER_S_MAX = 50,
+    /* Frames per second that move nothing (ignored ones, empty DATA, stale CREDIT). */
+    KITH_IDLE_FRAMES_PER_S_MAX = 1000,
+    /* Lines of log about strangers, per session. */
+    KITH_REFUSAL_LINES_PER_S_MAX = 10,
 
-    /* Peers' rates. */
-    KITH_PING_PER_S_MAX = 50, /* PINGs answered per second; we send one per idle_ping_ms */
-    KITH_IDLE_FRAMES_PER_S_MAX =
-        1000, /* frames per second that move nothing (ignored ones, empty DATA, stale CREDIT) */
-
-    KITH_REFUSAL_LINES_PER_S_MAX = 10, /* lines of log about strangers, per session */
-
-    /* A session's tables. */
+    /* ---- a session's tables ---- */
     KITH_LISTENERS_MAX = 64,
     KITH_DIALS_MAX = 1024,
     KITH_KEYS_MAX = 64,
     KITH_POSTS_MAX = 4096,
-    KITH_ADDRESSES_PER_NAME_MAX = 8, /* results of one name look-up that are tried */
-    KITH_URL_BYTES_MAX = 300,        /* a DNS name has at most 253 */
+    /* Results of one name look-up that are tried. */
+    KITH_ADDRESSES_PER_NAME_MAX = 8,
+    /* A DNS name has at most 253. */
+    KITH_URL_BYTES_MAX = 300,
 
-    /* Dialling. */
+    /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,
-    KITH_DIAL_RETRY_MS_MIN = 100,  /* first pause; doubles */
-    KITH_DIAL_RETRY_MS_MAX = 5000, /* a server that comes back is found within that */
+    /* First pause; doubles. */
+    KITH_DIAL_RETRY_MS_MIN = 100,
+    /* A server that comes back is found within that. */
+    KITH_DIAL_RETRY_MS_MAX = 5000,
 
-    /* Loop. */
-    KITH_DEFERRED_ROUNDS_MAX =
-        64 /* rounds of deferred work in one turn before sockets are looked at again */
+    /* ---- loop ---- */
+    /* Rounds of deferred work in one turn before sockets are looked at again. */
+    KITH_DEFERRED_ROUNDS_MAX = 64,
 };
 
 /* Memory of one peer, both directions. */

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "kith/kith.h"
 #include "bounds.h"
+#include "kith/kith.h"
 
 struct kith_url {
     char scheme[16];

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kith/kith.h"
 #include "bounds.h"
+#include "kith/kith.h"
 
 /* One lane as its receiver sees it: what has come, what the application took, how far the sender
  * may go. All offsets from the association's start; consumed <= received <= limit. */

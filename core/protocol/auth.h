@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bounds.h"
 #include "crypto.h"
 #include "kith/kith.h"
-#include "bounds.h"
 
 enum { KITH_BINDING_BYTES = 32, KITH_AUTH_FIXED_BYTES = 41 };
 

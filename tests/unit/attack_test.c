@@ -52,7 +52,7 @@ static void close_world(void)
 
 Test(attack, garbage)
 {
-    for (uint64_t seed = 1; seed <= 3000; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(3000); seed++) {
         uint8_t bytes[600];
         open_world(seed, seed % 2 == 0);
         stranger_make(&eve, &strangers, ada, 0);
@@ -282,7 +282,7 @@ static void attack(uint64_t seed, unsigned one_in, int frames)
 
 Test(attack, mutated_handshakes)
 {
-    for (uint64_t seed = 1; seed <= 2000; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(2000); seed++) {
         attack(seed, 3, 3);
     }
 }
@@ -290,16 +290,16 @@ Test(attack, mutated_handshakes)
 Test(attack, peers_that_send_anything)
 {
     unsigned connected = 0;
-    for (uint64_t seed = 1; seed <= 2000; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(2000); seed++) {
         attack(seed, 0, 40);
         connected += ada->count[ACTOR_CONNECTED];
     }
-    cr_assert_geq(connected, 1000, "only %u got as far as that", connected);
+    cr_assert_geq(connected, bench_rounds(1000), "only %u got as far as that", connected);
 }
 
 Test(attack, peers_that_send_anything_mutated)
 {
-    for (uint64_t seed = 10000; seed <= 12000; seed++) {
+    for (uint64_t seed = 10000; seed < 10000 + bench_rounds(2000); seed++) {
         attack(seed, 10, 40);
     }
 }

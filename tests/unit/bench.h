@@ -21,6 +21,10 @@ uint64_t bench_next(struct bench_random *random);
 size_t bench_below(struct bench_random *random, size_t bound);
 void bench_fill(struct bench_random *random, void *out, size_t count);
 
+/* How many of so many rounds to run: all, or some where tests run under a slow tool (tests/logged
+ * has KITH_TEST_WRAPPER from tests/run --valgrind). */
+uint64_t bench_rounds(uint64_t rounds);
+
 struct bench {
     struct kith_env env;
     struct bench_random random; /* behind env.crypto.random */

@@ -98,7 +98,7 @@ static void delay_randomly(void *user, int from_dialer, uint8_t *bytes, size_t c
 
 Test(choice, several_dials_with_random_delays)
 {
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(400); seed++) {
         unsigned dials;
         open_two(seed);
         dials = 2 + (unsigned)bench_below(&world.bench.random, 5);
@@ -118,7 +118,7 @@ Test(choice, several_dials_with_random_delays)
 /* Links that break at any moment of that: what is left agrees, and the ones that wait try again. */
 Test(choice, several_dials_with_breaks)
 {
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(400); seed++) {
         open_two(seed);
         world.hub.tap = delay_randomly;
         world.hub.tap_user = &world;
@@ -265,7 +265,7 @@ Test(choice, one_byte_changed_never_crashes, .timeout = 100)
     for (int from_dialer = 0; from_dialer < 2; from_dialer++) {
         size_t total = talk_tampered(from_dialer, SIZE_MAX, 0, 1);
         cr_assert_gt(total, 400);
-        for (size_t at = 0; at < total; at++) {
+        for (size_t at = 0; at < total; at += (size_t)(2000 / bench_rounds(2000))) {
             (void)talk_tampered(from_dialer, at, 0xff, 1 + at % 2);
             (void)talk_tampered(from_dialer, at, (uint8_t)(1u << bench_below(&random, 8)), 1);
             (void)talk_tampered(from_dialer, at, (uint8_t)(1u << bench_below(&random, 8)), 2);
