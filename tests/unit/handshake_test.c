@@ -227,6 +227,38 @@ Test(handshake, the_wanted_peer_and_nobody_else)
     world_close(&world);
 }
 
+/* CLOSE DUPLICATE says "we are connected already". From one who only claims to be a peer of ours,
+ * that is no proof of having met it. */
+Test(handshake, a_claimed_duplicate_is_no_peer)
+{
+    static struct stranger mallory;
+    uint8_t body[KITH_CLOSE_BODY_BYTES_MAX];
+    open_plain();
+    stranger_make(&eve, &strangers, ada, 0);
+    strangers.next = &eve;
+    cr_assert_eq(actor_dial_url(ada, "raw://there:1", NULL), KITH_OK);
+    world_settle(&world);
+    stranger_shake(&eve);
+    cr_assert_eq(ada->count[ACTOR_DIAL_READY], 1);
+    stranger_make(&mallory, &strangers, ada, 0);
+    mallory.hello = eve.hello; /* the key is public */
+    strangers.next = &mallory;
+    cr_assert_eq(actor_dial_url(ada, "raw://there:2", NULL), KITH_OK);
+    world_settle(&world);
+    stranger_take_hello(&mallory);
+    stranger_send_hello(&mallory);
+    stranger_frame(&mallory, KITH_FRAME_CLOSE, body,
+                   kith_close_encode(KITH_REASON_DUPLICATE, "", body));
+    world_settle(&world);
+    cr_assert_eq(ada->count[ACTOR_DIAL_READY], 1);
+    cr_assert_eq(ada->count[ACTOR_DIAL_WAITING], 1);
+    actor_expect(ada, 1, 1);
+    cr_assert_eq(kith_dial_cancel(ada->dial), KITH_OK);
+    stranger_end(&mallory);
+    stranger_end(&eve);
+    world_close(&world);
+}
+
 /* ---- order of frames --------------------------------------------------------------------------
  */
 
