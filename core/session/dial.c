@@ -192,11 +192,10 @@ static void start(struct kith_deferred *deferred)
     }
 }
 
-static kith_err check(struct kith_session *session, const char *text,
-                      const kith_dial_options *options, struct kith_url *url, size_t *index)
+static kith_err check(struct kith_session *session, const char *text, struct kith_url *url,
+                      size_t *index)
 {
     kith_err err = kith_url_parse(text, url);
-    (void)options;
     if (err != KITH_OK) {
         return err;
     }
@@ -217,8 +216,7 @@ static kith_err check(struct kith_session *session, const char *text,
     if (session->dial_count >= KITH_DIALS_MAX) {
         return kith_fail(KITH_ERR_LIMIT, "a session has at most %d dials", KITH_DIALS_MAX);
     }
-    if (session->config.security == KITH_SECURITY_PSK &&
-        kith_up_key_dial(&(struct kith_endpoint){.session = session}) == NULL) {
+    if (session->config.security == KITH_SECURITY_PSK && kith_session_dial_key(session) == NULL) {
         return kith_fail(KITH_ERR_CONFIG, "no key to dial with: give one key KITH_KEY_DIAL");
     }
     return KITH_OK;
@@ -231,7 +229,7 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     struct kith_dial *dial;
     struct kith_url url;
     size_t index;
-    kith_err err = check(session, text, options, &url, &index);
+    kith_err err = check(session, text, &url, &index);
     if (err != KITH_OK) {
         return err;
     }

@@ -281,9 +281,8 @@ const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *ide
     return entry != NULL ? &entry->key : NULL;
 }
 
-const kith_key *kith_up_key_dial(struct kith_endpoint *endpoint)
+const kith_key *kith_session_dial_key(const struct kith_session *session)
 {
-    struct kith_session *session = endpoint->session;
     for (struct kith_node *at = session->keys.prev; at != &session->keys; at = at->prev) {
         struct kith_key_entry *entry = KITH_CONTAINER(at, struct kith_key_entry, node);
         if (entry->dial) {
@@ -291,6 +290,11 @@ const kith_key *kith_up_key_dial(struct kith_endpoint *endpoint)
         }
     }
     return NULL;
+}
+
+const kith_key *kith_up_key_dial(struct kith_endpoint *endpoint)
+{
+    return kith_session_dial_key(endpoint->session);
 }
 
 /* ---- transports -------------------------------------------------------------------------------

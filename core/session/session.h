@@ -201,6 +201,8 @@ void kith_session_leave(struct kith_session *session, uint32_t flush_ms);
 /* Drops every link at once, whatever is unsent. */
 void kith_session_abort(struct kith_session *session);
 kith_err kith_session_put_key(struct kith_session *session, const kith_key *key, unsigned flags);
+/* The key to dial with, or NULL. */
+const kith_key *kith_session_dial_key(const struct kith_session *session);
 kith_err kith_session_drop_key(struct kith_session *session, const char *identity);
 /* Which driver serves a scheme ("any": the first that fits), and opens its endpoint. */
 kith_err kith_session_driver(struct kith_session *session, const char *scheme, size_t *index);
