@@ -90,6 +90,8 @@ static int is_hopeless(kith_reason reason)
 static void round_failed(struct kith_dial *dial, kith_reason reason, const char *detail)
 {
     struct kith_env *env = dial->session->env;
+    dial->last_reason = reason;
+    kith_text_copy(dial->last_detail, sizeof dial->last_detail, detail);
     uint32_t pause_ms = dial->pause_ms - dial->pause_ms / 4;
     pause_ms += kith_random_below(env, dial->pause_ms / 2 + 1);
     if (reason == KITH_REASON_LOCAL) {
@@ -174,12 +176,17 @@ static void abandon(struct kith_dial *dial)
     }
 }
 
-/* The time to try is over, whatever is under way. */
+/* The time to try is over, whatever is under way. What an earlier attempt met says more than that
+ * this one took too long. */
 static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
     abandon(dial);
-    finish(dial, KITH_DIAL_FAILED, KITH_REASON_TIMEOUT, "nobody answered in the time given");
+    if (dial->last_reason != KITH_REASON_NONE) {
+        finish(dial, KITH_DIAL_FAILED, dial->last_reason, dial->last_detail);
+    } else {
+        finish(dial, KITH_DIAL_FAILED, KITH_REASON_TIMEOUT, "nobody answered in the time given");
+    }
 }
 
 static void start(struct kith_deferred *deferred)

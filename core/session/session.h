@@ -108,6 +108,8 @@ struct kith_dial {
     struct kith_peer *peer; /* READY was told */
     struct kith_timer retry_timer, give_up_timer;
     struct kith_deferred start;
+    kith_reason last_reason; /* of the last round that failed; NONE = none has */
+    char last_detail[256];
 };
 
 struct kith_conn {

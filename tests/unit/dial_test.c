@@ -280,6 +280,26 @@ Test(dial, gives_up_in_the_middle_of_an_attempt)
     }
 }
 
+/* The last attempt hangs, the one before it was refused: that is the news. */
+Test(dial, giving_up_tells_what_an_earlier_attempt_met)
+{
+    kith_session_config config = world_config("x");
+    kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
+    world_open(&world, 1);
+    bob = world_join(&world, &config);
+    options.give_up_ms = 5000;
+    cr_assert_eq(actor_dial_url(bob, "mem://hub:1", &options), KITH_OK);
+    world_run(&world, 50);
+    cr_assert_eq(bob->count[ACTOR_DIAL_WAITING], 1);
+    ada = world_join(&world, &config);
+    actor_listen(ada); /* at the first port there is: 1 */
+    world.hub.delay_us = 3600000000;
+    world_run(&world, 5000);
+    cr_assert_eq(bob->count[ACTOR_DIAL_FAILED], 1);
+    cr_assert_eq(bob->dial_reason, KITH_REASON_REFUSED, "%s", kith_reason_name(bob->dial_reason));
+    world_close(&world);
+}
+
 Test(dial, a_silent_listener_times_out)
 {
     kith_session_config config = world_config("x");
