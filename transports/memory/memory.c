@@ -364,7 +364,8 @@ void kith_memory_hub_init(struct kith_memory_hub *hub, struct kith_env *env)
                                        tx_ready,
                                        info,
                                        exporter,
-                                       can_write};
+                                       can_write,
+                                       NULL};
     memset(hub, 0, sizeof *hub);
     hub->driver = driver;
     hub->env = env;
