@@ -594,6 +594,7 @@ void kith_peer_unhold(kith_held *held)
 void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
 {
     *out = peer->stats;
+    out->datagrams_dropped += atomic_load(&peer->datagrams_refused);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         out->unsent_bytes += peer->tx[i].end - peer->tx[i].sent;
         out->retained_bytes += peer->tx[i].sent - peer->tx[i].received;

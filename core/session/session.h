@@ -184,6 +184,8 @@ struct kith_peer {
     size_t reserved_max;
     atomic_size_t reserved;
     atomic_uint refused_channels;
+    atomic_size_t datagrams_reserved;
+    atomic_uint_fast64_t datagrams_refused;
     void *user;
     kith_id id;
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
@@ -315,6 +317,8 @@ void kith_lanes_begin(struct kith_conn *conn);
 void kith_lanes_drop(struct kith_conn *conn);
 
 /* ---- datagrams.c ---- */
+/* The largest that the peer's link takes now. */
+size_t kith_datagram_max(const struct kith_peer *peer);
 kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t count,
                            uint32_t lifetime_ms);
 void kith_datagrams_write(struct kith_conn *conn, struct kith_writer *to);

@@ -687,8 +687,9 @@ typedef struct kith_send_result {
 /* Sends one message to several peers of a session; it is copied once (or lent). Each peer that
  * takes it is on its own: see to[i].err. A ticket is reported once for each of them. On KITH_OK and
  * PARTIAL all have been tried and lent data is Kith's; on any other error nobody was, and it stays
- * the caller's.
- * @thread loop
+ * the caller's. On another thread: as for kith_send(), with a reference to each peer, to[0].peer
+ * not NULL, all of one loop; session is not looked at.
+ * @thread any
  * @errors PARTIAL at least one peer did not take it; INVALID an argument is NULL, channel above 7;
  * CLOSED; NOMEM; THREAD */
 KITH_API KITH_MUST_USE kith_err kith_send_many(kith_session *session, kith_send_result *to,
@@ -745,11 +746,12 @@ typedef struct kith_datagram_options {
 /* Sends one datagram: at most once, in any order, never behind messages. Copies data. options may
  * be NULL. What cannot go within its lifetime is dropped and counted
  * (kith_peer_stats.datagrams_dropped). Over a transport without datagrams of its own (WebSocket) it
- * goes only when the connection takes bytes at this moment.
- * @thread loop
+ * goes only when the connection takes bytes at this moment. On another thread: as for kith_send();
+ * KITH_OK then means that the loop looks at it soon, and sends or drops it.
+ * @thread any
  * @errors INVALID peer or data is NULL; NOT_CONNECTED; TOO_BIG above kith_peer_datagram_max();
  * AGAIN dropped at once: the connection takes nothing now, or 64 KiB of datagrams wait; CLOSED;
- * NOMEM; THREAD */
+ * NOMEM */
 KITH_API kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes,
                                      const kith_datagram_options *options);
 
