@@ -179,6 +179,7 @@ struct witness {
     char url[300], text[200];
     unsigned connected, departed, ready, waiting, failed, closed_dials, messages, closed_listeners;
     kith_reason reason, dial_reason;
+    kith_err listener_err;
     kith_fate fate;
     int puts_out, talks;
 };
@@ -225,6 +226,7 @@ static void witness_listener(kith_session *session, kith_listener *listener,
     struct witness *self = user;
     (void)session, (void)listener;
     self->closed_listeners += event->kind == KITH_LISTENER_CLOSED;
+    self->listener_err = event->err;
     snprintf(self->url, sizeof self->url, "%s", event->url);
 }
 
@@ -323,12 +325,18 @@ static void what_a_session_refuses(kith_loop *loop)
     UNTIL(loop, eve.session == NULL);
 }
 
-static void how_peers_depart(kith_loop *loop)
+static void how_listeners_fail_and_peers_depart(kith_loop *loop)
 {
     struct witness eve, finn;
     kith_loop *elsewhere;
     kith_peer *gone;
+    kith_send_result late = {NULL, KITH_OK};
     witness_open(&eve, loop, "Eve");
+
+    /* The same address again. */
+    OK(kith_listen(eve.session, eve.url, NULL, NULL));
+    UNTIL(loop, eve.listener_err != KITH_OK);
+    CHECK(eve.listener_err == KITH_ERR_IN_USE);
 
     witness_open(&finn, loop, "Finn");
     meet(loop, &finn, &eve);
@@ -338,6 +346,9 @@ static void how_peers_depart(kith_loop *loop)
     CHECK(eve.reason == KITH_REASON_LEFT && finn.reason == KITH_REASON_LOCAL);
     CHECK(finn.dial_reason == KITH_REASON_LOCAL);
     CHECK(kith_send(gone, 0, "too late", 8, NULL) == KITH_ERR_NOT_CONNECTED);
+    late.peer = gone;
+    CHECK(kith_send_many(eve.session, &late, 1, 0, "too late", 8, NULL) == KITH_ERR_PARTIAL);
+    CHECK(late.err == KITH_ERR_NOT_CONNECTED);
     kith_peer_release(gone);
 
     /* Put out at once: it was told that it is connected, and nothing it said was heard. */
@@ -444,7 +455,7 @@ int main(void)
     config.log = be_quiet;
     OK(kith_loop_new(&config, &loop));
     what_a_session_refuses(loop);
-    how_peers_depart(loop);
+    how_listeners_fail_and_peers_depart(loop);
     how_dials_end(loop);
     kith_loop_free(&loop);
     return 0;
