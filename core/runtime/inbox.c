@@ -282,7 +282,9 @@ static void deliver(struct kith_env *env, struct entry *entry)
     struct kith_peer *peer = entry->peer;
     struct kith_payload *payload = entry->payload;
     if (peer != NULL && entry->is_datagram) {
-        (void)kith_datagram_put(peer, payload->bytes, payload->count, entry->lifetime_ms);
+        kith_err err = kith_datagram_put(peer, payload->bytes, payload->count, entry->lifetime_ms);
+        /* It was taken: one that this path is too narrow for is dropped like any other. */
+        peer->stats.datagrams_dropped += err == KITH_ERR_TOO_BIG || err == KITH_ERR_NOMEM;
     } else if (peer != NULL) {
         deliver_message(peer, entry);
     }

@@ -39,7 +39,6 @@ kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t coun
     struct kith_conn *conn = peer->conn;
     struct datagram *datagram;
     if (count > kith_datagram_max(peer)) {
-        peer->stats.datagrams_dropped++;
         return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, a datagram has at most %zu", count,
                          kith_datagram_max(peer));
     }
