@@ -611,7 +611,15 @@ kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes
 
 size_t kith_peer_datagram_max(const kith_peer *peer)
 {
-    return peer != NULL && peer->state == KITH_PEER_CONNECTED ? KITH_DATAGRAM_BYTES_MAX : 0;
+    size_t most = KITH_DATAGRAM_BYTES_MAX;
+    if (peer == NULL || peer->state != KITH_PEER_CONNECTED) {
+        return 0;
+    }
+    if ((peer->conn->driver->capabilities & KITH_DRIVER_DATAGRAMS) != 0) {
+        size_t path = peer->conn->driver->datagram_max(peer->conn->link);
+        most = path < most ? path : most;
+    }
+    return most;
 }
 
 kith_err kith_peer_get_stats(const kith_peer *peer, kith_peer_stats *stats)

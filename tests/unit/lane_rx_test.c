@@ -16,6 +16,7 @@ enum { BUDGET = 1 << 19, LARGEST = BUDGET / 2 };
 
 static struct bench bench;
 static struct kith_receive_share share;
+static struct kith_window_pool pool = {UINT64_MAX / 2};
 static struct kith_lane_rx lanes[KITH_CHANNEL_COUNT];
 static size_t sizes[10000];
 static unsigned came[KITH_CHANNEL_COUNT];
@@ -26,9 +27,9 @@ static void open_lanes(uint64_t budget, uint32_t largest)
     bench_open(&bench, 1);
     memset(came, 0, sizeof came);
     stop_at = 0;
-    kith_receive_share_init(&share, budget);
+    kith_receive_share_init(&share, budget, &pool);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        kith_lane_rx_init(&lanes[i], &bench.env, &share, largest);
+        kith_lane_rx_init(&lanes[i], &bench.env, &share, largest, 0);
         lanes[i].announced.lane = i;
         lanes[i].announced.limit = lanes[i].limit;
     }

@@ -459,15 +459,16 @@ typedef struct kith_session_config {
     /* Urgency of each channel, 0 (default) to KITH_CHANNEL_PRIORITY_MAX: what is more urgent goes
      * first, channels of the same urgency take turns. Concerns what this side sends. */
     uint8_t channel_priority[KITH_CHANNEL_COUNT];
+    /* Memory over all peers that lets the receive windows of busy channels grow beyond their first
+     * size (64 KiB, or budget_bytes / 64 where that is less) up to budget_bytes / 16 each; at most
+     * 1 TiB, default 256 MiB. When it is used up, further windows keep their first size. */
+    uint64_t window_pool_bytes;
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0,                                                  \
-        {                                                                                          \
-            0                                                                                      \
-        }                                                                                          \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0                                           \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
@@ -707,10 +708,11 @@ KITH_API KITH_MUST_USE kith_err kith_broadcast(kith_session *session, unsigned c
 
 /* Inside on_message: keeps the message beyond the callback. Until kith_held_release() it counts as
  * received but not as delivered, and so does what comes later on its channel. What is held takes
- * from the channel's window, 1/32 of budget_bytes: when that is full its sender gets no further,
- * except for a message larger than the rest of the window, which is taken as long as half of the
- * receiving budget, shared by all channels, has room for it. So do not wait for more than a window
- * of messages before giving any back. Gives *out.
+ * from the channel's window (64 KiB, or budget_bytes / 64 where that is less, unless traffic has
+ * widened it): when that is full its sender gets no further, except for a message larger than the
+ * rest of the window, which is taken as long as a quarter of budget_bytes, shared by all channels,
+ * has room for it. So do not wait for more than a window of messages before giving any back. Gives
+ * *out.
  * @thread loop
  * @errors INVALID an argument is NULL; STATE not the message being handed out, or held already;
  * NOMEM; THREAD */
@@ -769,6 +771,8 @@ typedef struct kith_peer_stats {
     uint64_t datagrams_sent;     /* handed to the transport */
     uint64_t datagrams_dropped;  /* by this side, before that */
     uint64_t datagrams_received; /* handed to on_datagram */
+    uint64_t window_bytes;       /* what the peer may send unasked, all channels together */
+    uint64_t times_blocked;      /* the peer was told that its windows hold this side up */
 } kith_peer_stats;
 
 /* Fills the counters that stats->size has room for.
