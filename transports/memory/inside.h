@@ -32,7 +32,7 @@ struct kith__mem_packet {
     uint8_t kind;
     uint8_t is_lent; /* the slices may be read */
     unsigned code;   /* of END */
-    struct kith_lane_slice slices[];
+    struct kith_slice slices[];
 };
 
 /* A lane as its sender knows it, from the first byte that it took. */

@@ -32,7 +32,7 @@ static int happens(struct kith_memory_hub *hub, uint32_t ppm)
 
 static size_t packet_bytes(size_t slice_count, size_t count)
 {
-    return sizeof(struct kith__mem_packet) + slice_count * sizeof(struct kith_lane_slice) + count;
+    return sizeof(struct kith__mem_packet) + slice_count * sizeof(struct kith_slice) + count;
 }
 
 static void stamp(struct kith__mem_packet *packet, enum kith__mem_kind kind, size_t slice_count,

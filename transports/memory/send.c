@@ -27,8 +27,9 @@ _Noreturn void kith__mem_blame(const struct kith__mem_link *link, const char *wh
 int kith__mem_can_write(struct kith_link *base)
 {
     const struct kith__mem_link *link = (const struct kith__mem_link *)base;
-    return link->stage == KITH__MEM_UP && !link->is_closing && !link->is_cut &&
-           link->control_in_flight < link->hub->in_flight_bytes;
+    size_t limit = link->stage == KITH__MEM_UP ? link->hub->in_flight_bytes : 0;
+    return !link->is_closing && !link->is_cut && link->control_in_flight < limit &&
+           link->datagrams_in_flight < limit;
 }
 
 static size_t pull_room(struct kith__mem_link *link)
