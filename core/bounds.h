@@ -23,6 +23,10 @@ enum {
     KITH_IDLE_PING_MS_MAX = 600000,
     KITH_IDLE_PING_COUNT_DEFAULT = 3,
     KITH_IDLE_PING_COUNT_MAX = 100,
+    /* A person reads a fingerprint aloud over the telephone. */
+    KITH_ASK_MS_DEFAULT = 60000,
+    KITH_ASK_MS_MIN = 1000,
+    KITH_ASK_MS_MAX = 600000,
 
     /* ---- frames ---- */
     /* The largest there can ever be is ADOPT with 1024 lanes of 4 varints. */
@@ -85,6 +89,18 @@ enum {
     KITH_ADDRESSES_PER_NAME_MAX = 8,
     /* A DNS name has at most 253. */
     KITH_URL_BYTES_MAX = 300,
+
+    /* ---- certificates ---- */
+    /* Of the other side: what a stranger can make us hold. Chains on the web have 2 to 4 of 2 KiB.
+     */
+    KITH_CHAIN_COUNT_MAX = 8,
+    KITH_CHAIN_BYTES_MAX = 32 * 1024,
+    /* Our own. */
+    KITH_OWN_CHAIN_BYTES_MAX = 64 * 1024,
+    KITH_OWN_KEY_BYTES_MAX = 16 * 1024,
+    /* Mozilla's list of CAs is 220 KiB of PEM. */
+    KITH_TRUSTED_BYTES_MAX = 4 * 1024 * 1024,
+    KITH_TRUSTED_COUNT_MAX = 1024,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

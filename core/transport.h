@@ -58,14 +58,25 @@ struct kith_address {
                            brackets */
     const char *ip;     /* dialling: the numeric address to connect to; listening: same as host */
     uint16_t port;      /* listening: 0 = the system chooses */
+    const char *name;   /* dialling: what the other side's certificate must be made out to */
+};
+
+/* What a session of KITH_SECURITY_PKI shows and trusts, for every driver with certificates. Each is
+ * PEM or DER, count 0 where there is none. Unchanged while an endpoint is open. */
+struct kith_pki {
+    struct kith_slice chain, key, trusted, system; /* the last two are trusted alike */
+    kith_client_certificates clients;              /* of ports */
+    int asks; /* the core decides about doubts: the handshake goes on whatever they are. Else a
+                 driver ends it for any doubt but MISSING */
 };
 
 struct kith_endpoint {
     const struct kith_driver *driver;
     struct kith_env *env;
-    void *session;          /* the core's */
-    kith_security security; /* of the session */
-    uint32_t handshake_ms;  /* deadline of the transport's own handshake, both sides */
+    void *session;              /* the core's */
+    kith_security security;     /* of the session */
+    uint32_t handshake_ms;      /* deadline of the transport's own handshake, both sides */
+    const struct kith_pki *pki; /* with KITH_SECURITY_PKI; else NULL */
 };
 
 struct kith_port {
@@ -87,6 +98,12 @@ struct kith_link_info {
     const char *cipher;         /* IANA name, "" = none */
     const char *psk_identity;   /* "" = none */
     const char *remote_address; /* "192.0.2.1:4242", "[2001:db8::1]:4242" */
+    /* Certificates. The other side's as it sent them, its own first, parsed and found fit for this
+     * use, its key proved; none where it showed none. */
+    const kith_certificate *chain;
+    size_t chain_count;
+    unsigned doubts;      /* bits of kith_doubt; MISSING is the core's to add */
+    kith_certificate own; /* the one that this side showed; der NULL: none */
 };
 
 /* A scheme of a driver, and whether its bytes are encrypted. The list ends with name NULL. */
@@ -170,6 +187,10 @@ struct kith_driver {
     /* The largest datagram that can be sent now, in bytes; 0 = none. It may change with the path.
      * Legal in every state. NULL without KITH_DRIVER_DATAGRAMS. */
     size_t (*datagram_max)(struct kith_link *link);
+
+    /* Whether these certificates and keys can be used. KEY with a detail, NOMEM. NULL: a driver
+     * without certificates. */
+    kith_err (*check_pki)(const struct kith_pki *pki);
 };
 
 /* ---- up-calls: what a driver tells the core -------------------------------------------------- */
@@ -224,7 +245,8 @@ void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t co
 
 /* The link is gone, for whatever reason: exactly once for each link accepted or dialled, also after
  * close(). All lent bytes are the core's again. reason is one of LOST (or LOCAL after close()),
- * TIMEOUT, REFUSED, UNREACHABLE, AUTH (transport refused the key), NOT_KITH, PROTOCOL, INTERNAL;
+ * TIMEOUT, REFUSED, UNREACHABLE, AUTH (transport refused the key), UNTRUSTED (a certificate, either
+ * side's), NOT_KITH, PROTOCOL, INTERNAL;
  * or, where the other side closed with a code of ours and no bytes that say so may have come, what
  * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never NULL, no
  * secrets. */

@@ -108,6 +108,7 @@ kith_reason kith_reason_to_wire(kith_reason reason)
     case KITH_REASON_FULL:
     case KITH_REASON_DUPLICATE:
     case KITH_REASON_INTERNAL:
+    case KITH_REASON_UNTRUSTED:
         break;
     }
     return reason;

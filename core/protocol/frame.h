@@ -32,14 +32,16 @@ enum kith_frame_type {
     KITH_FRAME_PING = 0x1a,
     KITH_FRAME_PONG = 0x1c,
     KITH_FRAME_DATAGRAM = 0x1d,
-    KITH_FRAME_BLOCKED = 0x1f
+    KITH_FRAME_BLOCKED = 0x1f,
+    KITH_FRAME_WAIT = 0x20
 };
 
 enum {
     KITH_FRAME_HEAD_BYTES_MAX = 16, /* two varints */
     KITH_DATA_HEAD_BYTES_MAX = 17,  /* lane, offset, flags */
     KITH_DATA_FLAG_FIN = 1,
-    KITH_PING_BYTES = 8
+    KITH_PING_BYTES = 8,
+    KITH_WAIT_BYTES = 4
 };
 
 /* "HELLO" … or "?" */

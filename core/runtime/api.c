@@ -370,6 +370,9 @@ kith_err kith_peer_get_info(const kith_peer *peer, kith_peer_info *info)
     filled.rtt_us = peer->conn->rtt_us;
     filled.max_message_bytes = peer->max_message_bytes;
     filled.queued_bytes = queued_bytes(peer);
+    filled.chain = peer->conn->link_info.chain;
+    filled.chain_count = peer->conn->link_info.chain_count;
+    filled.doubts = peer->conn->link_info.doubts;
     return kith_give_sized("kith_peer_info", &filled, sizeof filled, info);
 }
 

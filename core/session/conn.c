@@ -5,7 +5,7 @@
  * nor what to send next (scheduler.c). Pure.
  *
  * Legal frames by state (anything else known ends the link with PROTOCOL):
- *   HELLO           HELLO, CLOSE
+ *   HELLO           HELLO, WAIT, CLOSE
  *   AUTH            AUTH, CLOSE
  *   AUTHENTICATED   INFO, ADOPT, ADOPTED, DATA, CREDIT, BLOCKED, DATAGRAM, PING, PONG, CLOSE
  */
@@ -40,6 +40,16 @@ static void out_of_time(struct kith_timer *timer)
 }
 
 static void check_alive(struct kith_timer *timer);
+
+void kith_conn_set_deadline(struct kith_conn *conn)
+{
+    struct kith_env *env = conn->session->env;
+    uint64_t from_us = env->now_us > conn->wait_until_us ? env->now_us : conn->wait_until_us;
+    if (kith_timer_set(env, &conn->timer,
+                       from_us + (uint64_t)conn->session->config.handshake_ms * 1000) != KITH_OK) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+    }
+}
 
 static struct kith_conn *new_conn(struct kith_session *session, struct kith_endpoint *endpoint)
 {
@@ -218,6 +228,7 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
     }
     conn->state = KITH_CONN_DOWN;
     kith_defer(session->env, &conn->release);
+    kith_trust_withdraw(conn, 1);
     if (conn->peer != NULL) {
         kith_peer_depart(conn->peer, reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason, "",
                          KITH_REASON_LOST);
@@ -292,6 +303,7 @@ static void close_link(struct kith_conn *conn, kith_reason reason, kith_reason c
     conn->state = KITH_CONN_CLOSING;
     conn->reason = reason;
     kith_timer_stop(env, &conn->ping_timer);
+    kith_trust_withdraw(conn, 0);
     if (quiet) {
         conn->control_start = conn->control_count = 0; /* nothing follows the other side's CLOSE */
     } else if (conn->up) {
@@ -380,11 +392,11 @@ static int is_legal(const struct kith_conn *conn, uint64_t type)
     }
     switch (conn->state) {
     case KITH_CONN_HELLO:
-        return type == KITH_FRAME_HELLO;
+        return type == KITH_FRAME_HELLO || type == KITH_FRAME_WAIT;
     case KITH_CONN_AUTH:
         return type == KITH_FRAME_AUTH;
     case KITH_CONN_AUTHENTICATED:
-        return type != KITH_FRAME_HELLO && type != KITH_FRAME_AUTH;
+        return type != KITH_FRAME_HELLO && type != KITH_FRAME_AUTH && type != KITH_FRAME_WAIT;
     case KITH_CONN_TRANSPORT:
     case KITH_CONN_CLOSING:
     case KITH_CONN_DOWN:
@@ -432,6 +444,8 @@ static const char *hint(const struct kith_conn *conn, kith_reason reason)
     case KITH_REASON_AUTH:
         return "the other side does not trust this connection: something in between may have "
                "spliced it";
+    case KITH_REASON_UNTRUSTED:
+        return "the other side does not trust this side's certificate";
     default:
         return "";
     }
@@ -519,6 +533,9 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
         break;
     case KITH_FRAME_BLOCKED:
         kith_peer_blocked(conn, body, length);
+        break;
+    case KITH_FRAME_WAIT:
+        kith_trust_wait(conn, body);
         break;
     case KITH_FRAME_DATA: /* comes as on_data */
     case KITH_FRAME_HOLD:

@@ -80,6 +80,7 @@ static int is_hopeless(kith_reason reason)
     case KITH_REASON_SESSION:
     case KITH_REASON_ROLE:
     case KITH_REASON_NOT_KITH:
+    case KITH_REASON_UNTRUSTED:
     case KITH_REASON_COUNT:
         break;
     }
@@ -113,7 +114,8 @@ static void try_next(struct kith_dial *dial, kith_reason reason, const char *det
 {
     while (dial->ip_next < dial->ip_count) {
         const struct kith_address address = {dial->url.scheme, dial->url.host,
-                                             dial->ips[dial->ip_next++], dial->url.port};
+                                             dial->ips[dial->ip_next++], dial->url.port,
+                                             dial->certificate_name};
         kith_err err;
         dial->conn = kith_conn_dial(dial, &address, &err);
         if (dial->conn != NULL) {
@@ -181,6 +183,11 @@ static void abandon(struct kith_dial *dial)
 static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
+    uint64_t until_us = dial->conn != NULL ? kith_trust_until_us(dial->conn) : 0;
+    if (until_us > dial->session->env->now_us &&
+        kith_timer_set(dial->session->env, timer, until_us) == KITH_OK) {
+        return; /* somebody has answered, and is thinking */
+    }
     abandon(dial);
     if (dial->last_reason != KITH_REASON_NONE) {
         finish(dial, KITH_DIAL_FAILED, dial->last_reason, dial->last_detail);
@@ -237,6 +244,11 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     struct kith_url url;
     size_t index;
     kith_err err = check(session, text, &url, &index);
+    if (err == KITH_OK && options->certificate_name != NULL &&
+        !kith_text_ok(options->certificate_name, strlen(options->certificate_name), 1,
+                      sizeof dial->certificate_name - 1)) {
+        err = kith_fail(KITH_ERR_INVALID, "certificate_name: must be a host name or an address");
+    }
     if (err != KITH_OK) {
         return err;
     }
@@ -259,6 +271,8 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
         return KITH_ERR_NOMEM;
     }
     strcpy(dial->text, text);
+    strcpy(dial->certificate_name,
+           options->certificate_name != NULL ? options->certificate_name : url.host);
     if (options->want != NULL) {
         dial->has_want = 1;
         dial->want = *options->want;

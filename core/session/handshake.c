@@ -16,10 +16,26 @@ static kith_level level_of(const struct kith_conn *conn)
     if (conn->link_info.channel == KITH_CHANNEL_PLAIN) {
         return KITH_LEVEL_NONE;
     }
-    return conn->link_info.channel == KITH_CHANNEL_TLS13_PSK &&
+    return (conn->link_info.channel == KITH_CHANNEL_TLS13_PSK ||
+            conn->link_info.channel == KITH_CHANNEL_TLS13_CERT) &&
                    conn->binding_type == KITH_BINDING_EXPORTER
                ? KITH_LEVEL_IDENTITY
                : KITH_LEVEL_GROUP;
+}
+
+/* The best channel that a session of this security ever has. */
+static enum kith_channel best_channel(kith_security security)
+{
+    switch (security) {
+    case KITH_SECURITY_PSK:
+        return KITH_CHANNEL_TLS13_PSK;
+    case KITH_SECURITY_PKI:
+        return KITH_CHANNEL_TLS13_CERT;
+    case KITH_SECURITY_UNSET:
+    case KITH_SECURITY_NONE:
+        break;
+    }
+    return KITH_CHANNEL_PLAIN;
 }
 
 static kith_err send_hello(struct kith_conn *conn)
@@ -41,8 +57,7 @@ static kith_err send_hello(struct kith_conn *conn)
     hello.version_max = KITH_PROTOCOL_VERSION_MAX;
     hello.role = (uint8_t)session->config.role;
     hello.channel = (uint8_t)conn->link_info.channel;
-    hello.channel_best =
-        session->config.security == KITH_SECURITY_PSK ? KITH_CHANNEL_TLS13_PSK : KITH_CHANNEL_PLAIN;
+    hello.channel_best = (uint8_t)best_channel(session->config.security);
     hello.bindings = conn->binding_type == KITH_BINDING_EXPORTER ? KITH_BINDING_EXPORTER_BIT : 0;
     hello.level_min = (uint8_t)session->config.min_level;
     hello.tls_version = conn->link_info.tls_version;
@@ -76,8 +91,21 @@ void kith_handshake_start(struct kith_conn *conn)
         kith_conn_fail(conn, KITH_REASON_AUTH, "the channel proves less than min_level asks for");
         return;
     }
+    if (kith_trust_begin(conn)) {
+        kith_handshake_go_on(conn);
+    }
+}
+
+void kith_handshake_go_on(struct kith_conn *conn)
+{
+    if (conn->state != KITH_CONN_HELLO) {
+        return;
+    }
     if (conn->dialled && send_hello(conn) != KITH_OK) {
         kith_conn_fail(conn, KITH_REASON_INTERNAL, "no randomness for HELLO");
+    } else if (conn->hello_waits) {
+        conn->hello_waits = 0;
+        kith_handshake_hello(conn, conn->hello_came, KITH_HELLO_BYTES);
     }
 }
 
@@ -127,6 +155,10 @@ static void transcript_of(const struct kith_conn *conn, struct kith_transcript *
     out->binding_type = conn->binding_type;
     out->binding = conn->binding;
     out->binding_bytes = conn->binding_type == KITH_BINDING_NONE ? 0 : sizeof conn->binding;
+    memcpy(out->certificate_dialer,
+           conn->dialled ? conn->certificate_here : conn->certificate_there, KITH_SHA256_BYTES);
+    memcpy(out->certificate_acceptor,
+           conn->dialled ? conn->certificate_there : conn->certificate_here, KITH_SHA256_BYTES);
 }
 
 static kith_err send_auth(struct kith_conn *conn)
@@ -154,7 +186,17 @@ static kith_err send_auth(struct kith_conn *conn)
 void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t length)
 {
     const char *detail = "";
-    kith_reason reason = kith_hello_decode(body, length, &conn->hello);
+    kith_reason reason;
+    if (conn->ask != NULL && !conn->dialled && !conn->hello_waits) {
+        conn->hello_waits = 1; /* until the application has made up its mind */
+        memcpy(conn->hello_came, body, KITH_HELLO_BYTES);
+        return;
+    }
+    if (conn->ask != NULL) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "a HELLO out of turn");
+        return;
+    }
+    reason = kith_hello_decode(body, length, &conn->hello);
     if (reason == KITH_REASON_NONE) {
         reason = judge(conn, &detail);
     }
@@ -171,7 +213,7 @@ void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t le
         kith_conn_fail(conn, reason, detail);
         return;
     }
-    memcpy(conn->hello_came, body, KITH_HELLO_BYTES);
+    memmove(conn->hello_came, body, KITH_HELLO_BYTES);
     conn->version = conn->hello.version_max < KITH_PROTOCOL_VERSION_MAX ? conn->hello.version_max
                                                                         : KITH_PROTOCOL_VERSION_MAX;
     conn->state = KITH_CONN_AUTH;

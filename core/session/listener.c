@@ -96,7 +96,7 @@ static kith_err open_all(struct kith_listener *listener, const struct kith_url *
     int secure = session->config.security != KITH_SECURITY_NONE;
     for (size_t i = 0; session->drivers[i] != NULL; i++) {
         struct kith_address address = {secure_scheme(session->drivers[i], secure), url->host,
-                                       url->host, url->port};
+                                       url->host, url->port, ""};
         kith_err err = address.scheme == NULL ? KITH_OK : open_port(listener, i, &address);
         if (err != KITH_OK) {
             return err;
@@ -118,6 +118,10 @@ kith_err kith_listener_open(struct kith_session *session, const char *text, void
     if (err != KITH_OK) {
         return err;
     }
+    if (session->has_pki && session->pki.chain.count == 0) {
+        return kith_fail(KITH_ERR_CONFIG, "a listener shows a certificate: give "
+                                          "kith_session_set_certificates() a chain and its key");
+    }
     if (session->listener_count >= KITH_LISTENERS_MAX) {
         return kith_fail(KITH_ERR_LIMIT, "a session has at most %d listeners", KITH_LISTENERS_MAX);
     }
@@ -135,7 +139,7 @@ kith_err kith_listener_open(struct kith_session *session, const char *text, void
     if (strcmp(url.scheme, "any") == 0) {
         listener->failed = open_all(listener, &url);
     } else {
-        const struct kith_address address = {url.scheme, url.host, url.host, url.port};
+        const struct kith_address address = {url.scheme, url.host, url.host, url.port, ""};
         listener->failed = open_port(listener, index, &address);
     }
     kith_text_copy(listener->detail, sizeof listener->detail, kith_detail());

@@ -74,6 +74,10 @@ static kith_err fill_limits(kith_session_config *config)
                      KITH_IDLE_PING_MS_MIN, KITH_IDLE_PING_MS_MAX);
     }
     if (err == KITH_OK) {
+        err = fill32("ask_ms", &config->ask_ms, KITH_ASK_MS_DEFAULT, KITH_ASK_MS_MIN,
+                     KITH_ASK_MS_MAX);
+    }
+    if (err == KITH_OK) {
         err = fill32("idle_ping_count", &config->idle_ping_count, KITH_IDLE_PING_COUNT_DEFAULT, 1,
                      KITH_IDLE_PING_COUNT_MAX);
     }
@@ -91,8 +95,8 @@ static kith_err check_choices(const kith_session_config *config)
     switch (config->security) {
     case KITH_SECURITY_UNSET:
         return kith_fail(KITH_ERR_CONFIG,
-                         "security: is not set; choose KITH_SECURITY_PSK, or KITH_SECURITY_NONE "
-                         "where anyone may read and write");
+                         "security: is not set; choose KITH_SECURITY_PSK or KITH_SECURITY_PKI, or "
+                         "KITH_SECURITY_NONE where anyone may read and write");
     case KITH_SECURITY_NONE:
         if (config->min_level > KITH_LEVEL_NONE) {
             return kith_fail(KITH_ERR_CONFIG, "min_level: cannot be reached with "
@@ -100,6 +104,7 @@ static kith_err check_choices(const kith_session_config *config)
         }
         break;
     case KITH_SECURITY_PSK:
+    case KITH_SECURITY_PKI:
         break;
     default:
         return kith_fail(KITH_ERR_INVALID, "security: %d is no kith_security",
@@ -317,6 +322,29 @@ static const struct kith_scheme *find_scheme(const struct kith_driver *driver, c
     return NULL;
 }
 
+static kith_err check_credentials(const struct kith_session *session,
+                                  const struct kith_driver *driver, const char *scheme_name)
+{
+    switch (session->config.security) {
+    case KITH_SECURITY_PSK:
+        return session->key_count > 0
+                   ? KITH_OK
+                   : kith_fail(KITH_ERR_CONFIG, "no key: call kith_session_add_key() first");
+    case KITH_SECURITY_PKI:
+        if (driver->check_pki == NULL) {
+            return kith_fail(KITH_ERR_UNSUPPORTED, "%s:// has no certificates", scheme_name);
+        }
+        return session->has_pki
+                   ? KITH_OK
+                   : kith_fail(KITH_ERR_CONFIG,
+                               "no certificates: call kith_session_set_certificates() first");
+    case KITH_SECURITY_UNSET:
+    case KITH_SECURITY_NONE:
+        break;
+    }
+    return KITH_OK;
+}
+
 kith_err kith_session_driver(struct kith_session *session, const char *scheme_name, size_t *index)
 {
     int secure = session->config.security != KITH_SECURITY_NONE;
@@ -334,10 +362,7 @@ kith_err kith_session_driver(struct kith_session *session, const char *scheme_na
                                       "KITH_SECURITY_NONE; use a plain scheme such as ws://",
                              scheme_name);
         }
-        if (secure && session->key_count == 0) {
-            return kith_fail(KITH_ERR_CONFIG, "no key: call kith_session_add_key() first");
-        }
-        return KITH_OK;
+        return check_credentials(session, session->drivers[*index], scheme_name);
     }
     return kith_fail(KITH_ERR_UNSUPPORTED, "this build has no transport for %s://", scheme_name);
 }
@@ -358,6 +383,7 @@ kith_err kith_session_endpoint(struct kith_session *session, size_t index,
         endpoint->session = session;
         endpoint->security = session->config.security;
         endpoint->handshake_ms = session->config.handshake_ms;
+        endpoint->pki = session->has_pki ? &session->pki : NULL;
         err = driver->endpoint_open(endpoint);
         if (err != KITH_OK) {
             kith_free(session->env, endpoint);
@@ -402,6 +428,7 @@ void kith_session_refused(struct kith_session *session, const char *remote, kith
 {
     switch (reason) {
     case KITH_REASON_AUTH:
+    case KITH_REASON_UNTRUSTED:
         session->stats.refused_auth++;
         break;
     case KITH_REASON_PROTOCOL:
@@ -509,6 +536,7 @@ void kith_session_destroy(struct kith_session *session)
     while (!kith_list_empty(&session->keys)) {
         free_key(session, KITH_CONTAINER(session->keys.next, struct kith_key_entry, node));
     }
+    kith_session_free_pki(session);
     kith_timer_stop(env, &session->flush_timer);
     kith_undefer(&session->closing);
     env->crypto.wipe(session->seed, sizeof session->seed);

@@ -9,6 +9,8 @@
  *   dial.c       attempts to reach an address, with pauses
  *   conn.c       one link: bytes to frames, closing, liveness
  *   handshake.c  HELLO, AUTH, INFO on a link
+ *   trust.c      certificates on a link, and what the application thinks of them
+ *   pki.c        the certificates that the session shows and trusts
  *   peer.c       who is there: adoption of links, messages, departure
  *   lanes.c      a link whose transport carries each lane apart
  *   datagrams.c  best-effort messages that wait to go
@@ -38,6 +40,15 @@ struct kith_key_entry {
     int dial;
 };
 
+/* The application is asked whether a link may go on. */
+struct kith_ask {
+    struct kith_conn *conn;
+    struct kith_timer timer;
+    struct kith_deferred turn;
+    enum { KITH_ASK_OPEN, KITH_ASK_YES, KITH_ASK_NO } answer;
+    char text[KITH_REASON_TEXT_BYTES_MAX + 1]; /* for the other side, with NO */
+};
+
 struct kith_session {
     struct kith_env *env;
     const struct kith_driver *const *drivers;          /* ends with NULL */
@@ -59,6 +70,8 @@ struct kith_session {
     uint64_t
         generation; /* of the last ADOPT this session issued, over all peers; never goes back */
 
+    struct kith_pki pki; /* copies of its own */
+    int has_pki;
     struct kith_node keys, listeners, dials, conns, peers;
     size_t key_count, listener_count, dial_count, pending_count, peer_count;
     struct kith_window_pool window_pool;
@@ -101,6 +114,7 @@ struct kith_dial {
     size_t driver_index;
     int has_want, cancelled;
     kith_id want;
+    char certificate_name[KITH_URL_BYTES_MAX];
     uint64_t give_up_us;
     uint32_t pause_ms;
     struct kith_lookup lookup;
@@ -155,6 +169,12 @@ struct kith_conn {
     struct kith_auth auth; /* theirs */
     struct kith_info info; /* theirs; name "" until it came */
     struct kith_link_info link_info;
+    uint8_t certificate_here[KITH_SHA256_BYTES],
+        certificate_there[KITH_SHA256_BYTES]; /* of the leaf; zero = none */
+    struct kith_ask *ask;                     /* the application is thinking */
+    int hello_waits;                          /* hello_came was not looked at for that */
+    int was_told_to_wait;
+    uint64_t wait_until_us; /* the other side's application is thinking so long at most */
 
     struct kith_peer *peer; /* set while this is the peer's current link */
     struct kith_timer timer, ping_timer;
@@ -229,6 +249,10 @@ void kith_session_refused(struct kith_session *session, const char *remote, kith
                           const char *detail);
 int kith_key_usable(const kith_key *key, const char **why);
 
+/* ---- pki.c ---- */
+kith_err kith_session_put_pki(struct kith_session *session, const struct kith_pki *pki);
+void kith_session_free_pki(struct kith_session *session);
+
 /* ---- listener.c ---- */
 kith_err kith_listener_open(struct kith_session *session, const char *url, void *tag,
                             struct kith_listener **out);
@@ -269,12 +293,29 @@ int kith_conn_count_idle(struct kith_conn *conn);
 /* The link is in use from now on: looks after its liveness. */
 void kith_conn_watch(struct kith_conn *conn);
 void kith_conn_destroy(struct kith_conn *conn);
+/* Until when the handshake must be done, from now on. */
+void kith_conn_set_deadline(struct kith_conn *conn);
 
 /* ---- handshake.c ---- */
 void kith_handshake_start(struct kith_conn *conn);
+/* The application has nothing against the link's certificates. */
+void kith_handshake_go_on(struct kith_conn *conn);
 void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t length);
 void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t length);
 void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length);
+
+/* ---- trust.c ---- */
+/* Looks at the certificates of a link that is up. 1: go on; 0: the application is asked, or the
+ * link was ended. */
+int kith_trust_begin(struct kith_conn *conn);
+/* The link is closing, or down: nobody need answer any more. at_once: not inside a call of the
+ * application. */
+void kith_trust_withdraw(struct kith_conn *conn, int at_once);
+/* WAIT came. */
+void kith_trust_wait(struct kith_conn *conn, const uint8_t *body);
+/* Until when an application thinks about this link at most, either side's; 0: none does. */
+uint64_t kith_trust_until_us(const struct kith_conn *conn);
+void kith_ask_decide(struct kith_ask *ask, int accept, const char *text);
 
 /* ---- peer.c ---- */
 struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uint8_t *key);

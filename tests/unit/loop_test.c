@@ -412,7 +412,7 @@ Test(loop, config_errors_name_their_field)
     REFUSE(session_name, "", KITH_ERR_INVALID);
     REFUSE(session_name, too_long, KITH_ERR_INVALID);
     REFUSE(security, KITH_SECURITY_UNSET, KITH_ERR_CONFIG);
-    REFUSE(security, (kith_security)3, KITH_ERR_INVALID);
+    REFUSE(security, (kith_security)4, KITH_ERR_INVALID);
     REFUSE(role, (kith_role)3, KITH_ERR_INVALID);
     REFUSE(min_level, (kith_level)4, KITH_ERR_INVALID);
     REFUSE(max_peers, 65537, KITH_ERR_INVALID);

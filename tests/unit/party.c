@@ -155,6 +155,33 @@ static void on_datagram(kith_session *session, kith_peer *peer, const void *data
     after(party);
 }
 
+static void on_trust(kith_session *session, const kith_trust_question *question, void *user)
+{
+    struct party *party = user;
+    (void)session;
+    party->asked++;
+    party->ask = question->ask;
+    party->doubts = question->doubts;
+    party->chain_count = question->chain_count;
+    party->question = *question;
+    if (party->answer != 0) {
+        cr_assert_eq(kith_ask_answer(question->ask, party->answer == 1, "no, thank you"), KITH_OK);
+    }
+    after(party);
+}
+
+static void on_ask_over(kith_session *session, kith_ask *ask, kith_reason reason, void *user)
+{
+    struct party *party = user;
+    (void)session;
+    cr_assert_not_null(ask);
+    cr_assert_eq(kith_ask_answer(ask, 1, NULL), KITH_ERR_STATE);
+    party->asks_over++;
+    party->ask_reason = reason;
+    party->ask = party->ask == ask ? NULL : party->ask;
+    after(party);
+}
+
 static void on_closed(kith_session *session, void *user)
 {
     struct party *party = user;
@@ -167,9 +194,10 @@ static void on_closed(kith_session *session, void *user)
 /* ---- sessions ---------------------------------------------------------------------------------
  */
 
-kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config)
+static kith_err open_session(struct party *party, kith_loop *loop,
+                             const kith_session_config *config, int asks)
 {
-    static const kith_callbacks callbacks = {
+    kith_callbacks callbacks = {
         .size = sizeof callbacks,
         .on_peer = on_peer,
         .on_message = on_message,
@@ -179,8 +207,26 @@ kith_err party_open_config(struct party *party, kith_loop *loop, const kith_sess
         .on_closed = on_closed,
         .on_datagram = on_datagram,
     };
+    if (asks) {
+        callbacks.on_trust = on_trust;
+        callbacks.on_ask_over = on_ask_over;
+    }
     memset(party, 0, sizeof *party);
     return kith_session_open(loop, config, &callbacks, party, &party->session);
+}
+
+kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config)
+{
+    return open_session(party, loop, config, 0);
+}
+
+void party_open_pki(struct party *party, kith_loop *loop, const char *name, int asks)
+{
+    kith_session_config config = KITH_SESSION_CONFIG_INIT;
+    config.display_name = name;
+    config.session_name = "party";
+    config.security = KITH_SECURITY_PKI;
+    cr_assert_eq(open_session(party, loop, &config, asks), KITH_OK, "%s", kith_detail());
 }
 
 void party_open(struct party *party, kith_loop *loop, const char *name, int secure)

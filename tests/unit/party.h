@@ -23,6 +23,14 @@ struct party {
     kith_fate fate;
     kith_reason departed_reason, dial_reason;
     char detail[512]; /* of the last failure */
+    /* Questions about certificates. */
+    unsigned asked, asks_over;
+    kith_ask *ask; /* the last one, NULL once it is over */
+    unsigned doubts;
+    size_t chain_count;
+    kith_reason ask_reason;
+    kith_trust_question question; /* as it came; chain and texts only until it is over */
+    int answer;                   /* given at once: 1 yes, 2 no; 0: later */
     void (*hook)(struct party *party);
 };
 
@@ -35,6 +43,8 @@ size_t party_blocks(void);
 
 /* Opens a session; secure: with a key that all parties share, to be dialled with. */
 void party_open(struct party *party, kith_loop *loop, const char *name, int secure);
+/* With certificates, which are still to be set; asks: it has an opinion of its own. */
+void party_open_pki(struct party *party, kith_loop *loop, const char *name, int asks);
 kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config);
 /* Listens, and runs the loop until the outcome is known. */
 void party_listen(struct party *party, const char *url);

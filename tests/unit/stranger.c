@@ -123,6 +123,16 @@ static void info(struct kith_link *base, struct kith_link_info *out)
     out->cipher_suite = link->secure ? 0x1301 : 0;
     out->transport = link->secure ? "raws" : "raw";
     out->cipher = out->psk_identity = out->remote_address = "";
+    out->own = strangers_of(base->endpoint)->own;
+    out->chain = &strangers_of(base->endpoint)->theirs;
+    out->chain_count = out->chain->der != NULL;
+    out->doubts = strangers_of(base->endpoint)->doubts;
+}
+
+static kith_err check_pki(const struct kith_pki *pki)
+{
+    (void)pki;
+    return KITH_OK;
 }
 
 static kith_err exporter(struct kith_link *base, const char *label, uint8_t *out, size_t out_bytes)
@@ -166,6 +176,7 @@ void strangers_open(struct strangers *strangers, struct world *world)
         .info = info,
         .exporter = exporter,
         .can_write = can_write,
+        .check_pki = check_pki,
     };
     memset(strangers, 0, sizeof *strangers);
     strangers->driver = driver;
@@ -376,9 +387,20 @@ void stranger_take_hello(struct stranger *stranger)
     cr_assert_eq(kith_hello_decode(body, length, &stranger->their_hello), KITH_REASON_NONE);
 }
 
+static void hash_of(const kith_certificate *certificate, uint8_t out[KITH_SHA256_BYTES])
+{
+    const struct kith_slice bytes = {certificate->der, certificate->der_bytes};
+    if (certificate->der != NULL) {
+        cr_assert_eq(kith_default_crypto.sha256(&bytes, 1, out), KITH_OK);
+    }
+}
+
 static struct kith_transcript transcript_of(const struct stranger *stranger)
 {
+    const struct strangers *all = stranger->all;
     struct kith_transcript transcript = {0};
+    hash_of(stranger->dials ? &all->theirs : &all->own, transcript.certificate_dialer);
+    hash_of(stranger->dials ? &all->own : &all->theirs, transcript.certificate_acceptor);
     transcript.hello_dialer = stranger->dials ? stranger->hello_sent : stranger->hello_came;
     transcript.hello_acceptor = stranger->dials ? stranger->hello_came : stranger->hello_sent;
     transcript.version = 1;

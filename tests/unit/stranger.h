@@ -25,8 +25,10 @@ struct strangers {
     enum kith_channel channel; /* of raws */
     kith_err exporter;         /* what the exporter returns */
     uint8_t binding[KITH_BINDING_BYTES];
-    int keeps_closing; /* a closing link is not down before it is closed without flush */
-    int stays_down;    /* links made now never come up */
+    kith_certificate own, theirs; /* that the session and the stranger showed; der NULL: none */
+    unsigned doubts;              /* about the stranger's */
+    int keeps_closing;            /* a closing link is not down before it is closed without flush */
+    int stays_down;               /* links made now never come up */
 };
 
 struct stranger {

@@ -303,7 +303,7 @@ struct actor *world_join(struct world *world, const kith_session_config *config)
     world->actor_count++;
     actor->session->owner = loop_of_this_thread();
     actor->session->ended = ended;
-    if (secure) {
+    if (config->security == KITH_SECURITY_PSK) {
         err = kith_session_add_key(actor->session, &shared_key, KITH_KEY_DIAL);
         cr_assert(err == KITH_OK || world->bench.fail_from != 0);
     }

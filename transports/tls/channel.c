@@ -13,11 +13,35 @@
 
 #define SUITE_AES_128_GCM_SHA256 0x1301 /* RFC 8446 §B.4 */
 
-const char *kith__tls_objection(WOLFSSL *ssl, const struct kith__tls_handshake *handshake)
+static const char *objection_to_certificates(WOLFSSL *ssl, const struct kith__tls_keys *keys,
+                                             const struct kith__tls_handshake *handshake,
+                                             int dialled)
+{
+    const struct kith_pki *settings = kith__tls_pki_settings(keys->pki);
+    if (wolfSSL_version(ssl) != TLS1_3_VERSION) {
+        return "the channel is not TLS 1.3";
+    }
+    if (handshake->asked || (!dialled && !handshake->showed)) {
+        return "the channel does not rest on certificates";
+    }
+    if (!handshake->judged && (dialled || settings->clients == KITH_CLIENT_CERTIFICATES_REQUIRED)) {
+        return "the other side showed no certificate";
+    }
+    if (handshake->flaw != KITH__TLS_FINE || (handshake->doubts != 0 && !settings->asks)) {
+        return "the other side's certificate was refused";
+    }
+    return NULL;
+}
+
+const char *kith__tls_objection(WOLFSSL *ssl, const struct kith__tls_keys *keys,
+                                const struct kith__tls_handshake *handshake, int dialled)
 {
     WOLFSSL_X509 *certificate;
     if (!wolfSSL_is_init_finished(ssl)) {
         return "the TLS handshake is not finished";
+    }
+    if (keys->pki != NULL) {
+        return objection_to_certificates(ssl, keys, handshake, dialled);
     }
     if (wolfSSL_version(ssl) != TLS1_3_VERSION ||
         wolfSSL_get_current_cipher_suite(ssl) != SUITE_AES_128_GCM_SHA256) {
@@ -38,17 +62,23 @@ const char *kith__tls_objection(WOLFSSL *ssl, const struct kith__tls_handshake *
     return NULL;
 }
 
-void kith__tls_info(WOLFSSL *ssl, const struct kith__tls_handshake *handshake,
-                    struct kith_link_info *info)
+void kith__tls_info(WOLFSSL *ssl, const struct kith__tls_keys *keys,
+                    const struct kith__tls_handshake *handshake, struct kith_link_info *info)
 {
     int suite = wolfSSL_get_current_cipher_suite(ssl);
     const char *name = wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8),
                                                                (unsigned char)(suite & 0xff));
-    info->channel = KITH_CHANNEL_TLS13_PSK;
+    info->channel = keys->pki != NULL ? KITH_CHANNEL_TLS13_CERT : KITH_CHANNEL_TLS13_PSK;
     info->tls_version = (uint16_t)wolfSSL_version(ssl);
     info->cipher_suite = (uint16_t)suite;
     info->cipher = name != NULL ? name : "";
     info->psk_identity = handshake->identity;
+    info->chain = handshake->chain;
+    info->chain_count = handshake->chain_count;
+    info->doubts = handshake->doubts;
+    if (keys->pki != NULL && handshake->showed) {
+        info->own = *kith__tls_pki_own(keys->pki);
+    }
 }
 
 /* 1 when every byte is zero; looks at all of them, the content is secret. */

@@ -104,6 +104,9 @@ static int restrict_context(WOLFSSL_CTX *context, struct kith__tls_keys *keys)
 
 kith_err kith__tls_server_setup(WOLFSSL_CTX *context, struct kith__tls_keys *keys)
 {
+    if (keys->pki != NULL) {
+        return kith__tls_pki_setup(context, keys, 1);
+    }
     /* A ticket would resume without asking for the key: a removed key would still get in. */
     if (!restrict_context(context, keys) || wolfSSL_CTX_no_ticket_TLSv13(context) != 0) {
         return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to be a TLS 1.3 server with "
@@ -122,6 +125,15 @@ kith_err kith__tls_client_new(struct kith__tls_keys *keys, WOLFSSL_CTX **out)
     context = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
     if (context == NULL) {
         return KITH_ERR_NOMEM;
+    }
+    if (keys->pki != NULL) {
+        kith_err err = kith__tls_pki_setup(context, keys, 0);
+        if (err != KITH_OK) {
+            wolfSSL_CTX_free(context);
+            return err;
+        }
+        *out = context;
+        return KITH_OK;
     }
     if (!restrict_context(context, keys)) {
         wolfSSL_CTX_free(context);

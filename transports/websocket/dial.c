@@ -42,6 +42,8 @@ kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *addres
     }
     kith__ws_address_format((const struct sockaddr *)(const void *)&link->peer, link->peer_bytes,
                             link->remote);
+    kith_text_copy(link->name, sizeof link->name, address->name);
+    link->tls.name = link->name;
     link->dialled = 1;
     err = kith__ws_link_init(link);
     if (err == KITH_OK) {
@@ -82,7 +84,7 @@ static struct lws *connect_lws(struct kith__ws_link *link)
     info.opaque_user_data = link;
     info.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
     if (endpoint->secure) {
-        /* Names are for certificates. Whoever has the key is the other side. */
+        /* Whoever has the key is the other side; names in certificates are checked with them. */
         info.ssl_connection |= LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
     }
     return lws_client_connect_via_info(&info);
@@ -91,7 +93,7 @@ static struct lws *connect_lws(struct kith__ws_link *link)
 void kith__ws_dial_begin(struct kith__ws_link *link)
 {
     struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
-    if (endpoint->secure && kith_up_key_dial(&endpoint->base) == NULL) {
+    if (endpoint->base.security == KITH_SECURITY_PSK && kith_up_key_dial(&endpoint->base) == NULL) {
         kith__ws_link_fail(link, KITH_REASON_AUTH,
                            "there is no key to dial with; add one with KITH_KEY_DIAL");
         kith__ws_link_over(link);

@@ -151,8 +151,13 @@ kith_err kith__ws_endpoint_open(struct kith_endpoint *base)
         return KITH_ERR_NOMEM;
     }
     if (endpoint->secure) {
-        kith_err err = kith__tls_client_new(&endpoint->keys, &endpoint->client_tls);
+        kith_err err =
+            base->pki != NULL ? kith__tls_pki_new(base->pki, &endpoint->keys.pki) : KITH_OK;
+        if (err == KITH_OK) {
+            err = kith__tls_client_new(&endpoint->keys, &endpoint->client_tls);
+        }
         if (err != KITH_OK) {
+            kith__tls_pki_free(endpoint->keys.pki);
             kith_free(base->env, endpoint->buffer);
             return err;
         }
@@ -182,6 +187,7 @@ void kith__ws_endpoint_close(struct kith_endpoint *base)
     if (endpoint->client_tls != NULL) {
         wolfSSL_CTX_free(endpoint->client_tls);
     }
+    kith__tls_pki_free(endpoint->keys.pki);
     kith__ws_chores_stop(endpoint);
     kith_free(base->env, endpoint->buffer);
     kith__ws_enter(NULL);

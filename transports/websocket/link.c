@@ -84,6 +84,7 @@ static void report(struct kith__ws_link *link)
     kith_undefer(&link->turn);
     link->stage = KITH__WS_REPORTED;
     kith_up_down(&link->base, link->reason, link->detail);
+    kith__tls_forget(&link->tls);
 }
 
 /* The end of a turn: all that the core asked for and lws reported in it. */
@@ -200,7 +201,8 @@ int kith__ws_link_hear(struct kith__ws_link *link, int fd)
 static void explain_tls(struct kith__ws_link *link, WOLFSSL *ssl)
 {
     char text[KITH__TLS_DETAIL_BYTES];
-    kith_reason reason = kith__tls_explain(ssl, &link->tls, link->dialled, link->heard, text);
+    kith_reason reason = kith__tls_explain(ssl, &kith__ws_endpoint_of(link)->keys, &link->tls,
+                                           link->dialled, link->heard, text);
     if (link->dialled) {
         kith__ws_link_fail(link, reason, "%s: %s", link->remote, text);
     } else {
@@ -211,7 +213,12 @@ static void explain_tls(struct kith__ws_link *link, WOLFSSL *ssl)
 static void explain_http(struct kith__ws_link *link, struct lws *wsi)
 {
     unsigned status = link->dialled ? lws_http_client_http_response(wsi) : 0;
-    if (status != 0 && status != 101) {
+    WOLFSSL *ssl = lws_get_ssl(wsi);
+    char text[KITH__TLS_DETAIL_BYTES];
+    if (ssl != NULL && kith__tls_was_refused(ssl, text)) {
+        kith__ws_link_fail(link, KITH_REASON_UNTRUSTED, "%s%s%s", link->dialled ? link->remote : "",
+                           link->dialled ? ": " : "", text);
+    } else if (status != 0 && status != 101) {
         kith__ws_link_fail(link, KITH_REASON_NOT_KITH,
                            "%s is a web server, not a Kith peer (HTTP status %u)", link->remote,
                            status);
@@ -256,7 +263,9 @@ static const char *objection(struct kith__ws_link *link, struct lws *wsi)
 {
     WOLFSSL *ssl = lws_get_ssl(wsi);
     if (kith__ws_endpoint_of(link)->secure) {
-        return ssl != NULL ? kith__tls_objection(ssl, &link->tls) : "the channel is not encrypted";
+        return ssl != NULL ? kith__tls_objection(ssl, &kith__ws_endpoint_of(link)->keys, &link->tls,
+                                                 link->dialled)
+                           : "the channel is not encrypted";
     }
     return ssl == NULL ? NULL : "the channel is encrypted where none was asked for";
 }
@@ -329,7 +338,7 @@ void kith__ws_info(struct kith_link *base, struct kith_link_info *info)
     info->psk_identity = "";
     info->remote_address = link->remote;
     if (endpoint->secure && link->wsi != NULL) {
-        kith__tls_info(lws_get_ssl(link->wsi), &link->tls, info);
+        kith__tls_info(lws_get_ssl(link->wsi), &endpoint->keys, &link->tls, info);
     }
 }
 

@@ -29,4 +29,5 @@ const struct kith_driver kith_websocket_driver = {
     .info = kith__ws_info,
     .exporter = kith__ws_exporter,
     .can_write = kith__ws_can_write,
+    .check_pki = kith__tls_check_pki,
 };

@@ -4,14 +4,15 @@
  *
  * Handles, one rule for all of them
  * ---------------------------------
- * 1. A handle (kith_loop, kith_session, kith_listener, kith_dial, kith_peer) is opaque. Kith
- * allocates it and frees it; the caller never does, except kith_loop with kith_loop_free().
+ * 1. A handle (kith_loop, kith_session, kith_listener, kith_dial, kith_peer, kith_ask) is opaque.
+ * Kith allocates it and frees it; the caller never does, except kith_loop with kith_loop_free().
  * 2. Every handle but the loop has exactly one *final event*. It stays valid until that event's
  *    callback returns, and is gone after. The final events are:
  *      kith_session   on_closed
  *      kith_listener  on_listener with KITH_LISTENER_FAILED or KITH_LISTENER_CLOSED
  *      kith_dial      on_dial with KITH_DIAL_FAILED or KITH_DIAL_CLOSED
  *      kith_peer      on_peer with KITH_PEER_DEPARTED
+ *      kith_ask       on_ask_over
  *    kith_held has none: it is the application's until kith_held_release().
  * 3. A kith_peer can be kept longer with kith_peer_retain(). After the final event every call on it
  *    is still legal until kith_peer_release(), and sending gives KITH_ERR_NOT_CONNECTED.
@@ -130,7 +131,8 @@ typedef enum kith_err {
     X(UNREACHABLE, 19, "the address cannot be reached")                                            \
     X(NAME, 20, "the host name is not known")                                                      \
     X(NOT_KITH, 21, "the other side is no Kith peer")                                              \
-    X(INTERNAL, 22, "an internal error")
+    X(INTERNAL, 22, "an internal error")                                                           \
+    X(UNTRUSTED, 23, "a certificate is not trusted")
 
 typedef enum kith_reason {
 #define KITH_REASON_ENUM(name, value, text) KITH_REASON_##name = value,
@@ -169,6 +171,7 @@ typedef struct kith_listener kith_listener;
 typedef struct kith_dial kith_dial;
 typedef struct kith_peer kith_peer;
 typedef struct kith_held kith_held;
+typedef struct kith_ask kith_ask;
 
 typedef enum kith_log_level {
     KITH_LOG_DEFAULT = 0, /* warnings and errors */
@@ -317,7 +320,9 @@ typedef enum kith_security {
     KITH_SECURITY_UNSET = 0, /* refused: security is always chosen, never assumed */
     KITH_SECURITY_NONE =
         1, /* no encryption and no proof of anything: anyone on the path reads and rewrites */
-    KITH_SECURITY_PSK = 2 /* TLS 1.3 with pre-shared keys and (EC)DHE: see kith_session_add_key() */
+    KITH_SECURITY_PSK =
+        2,                /* TLS 1.3 with pre-shared keys and (EC)DHE: see kith_session_add_key() */
+    KITH_SECURITY_PKI = 3 /* TLS 1.3 with certificates: see kith_session_set_certificates() */
 } kith_security;
 
 typedef enum kith_role {
@@ -329,9 +334,9 @@ typedef enum kith_role {
 
 /* What a peer's link proves. Compare with <. */
 typedef enum kith_level {
-    KITH_LEVEL_DEFAULT =
-        0, /* as a minimum: IDENTITY with keys, NONE with KITH_SECURITY_NONE. Never reported */
-    KITH_LEVEL_NONE = 1, /* nothing: no encryption */
+    KITH_LEVEL_DEFAULT = 0, /* as a minimum: IDENTITY with keys or certificates, NONE with
+                               KITH_SECURITY_NONE. Never reported */
+    KITH_LEVEL_NONE = 1,    /* nothing: no encryption */
     KITH_LEVEL_GROUP =
         2, /* a holder of the key, but any holder on the path could pose as another */
     KITH_LEVEL_IDENTITY = 3 /* this very peer: signature bound to the encrypted channel */
@@ -386,6 +391,38 @@ typedef struct kith_dial_event {
     void *tag;                 /* as given in kith_dial_options */
 } kith_dial_event;
 
+/* One certificate as its owner sent it: X.509, DER. Untrusted bytes. */
+typedef struct kith_certificate {
+    const void *der;
+    size_t der_bytes;
+} kith_certificate;
+
+/* What speaks against a chain of certificates: bits; none of them set means that it is trusted.
+ * What is no certificate at all, or not made for this use, is refused without asking. */
+typedef enum kith_doubt {
+    KITH_DOUBT_UNTRUSTED = 1,     /* no trusted CA vouches for it */
+    KITH_DOUBT_SELF_SIGNED = 2,   /* and only its own key does */
+    KITH_DOUBT_EXPIRED = 4,       /* one of the chain, by this machine's clock */
+    KITH_DOUBT_NOT_YET_VALID = 8, /* likewise */
+    KITH_DOUBT_WRONG_NAME = 16,   /* it is not the dialled host's */
+    KITH_DOUBT_MISSING = 32       /* a client showed none where one is optional */
+} kith_doubt;
+
+/* A link waits for the application's decision about a certificate. */
+typedef struct kith_trust_question {
+    size_t size;                   /* sizeof(kith_trust_question) as the library knows it */
+    kith_ask *ask;                 /* to answer with kith_ask_answer() */
+    unsigned doubts;               /* bits of kith_doubt */
+    const kith_certificate *chain; /* as sent, the peer's own first. Lives until on_ask_over */
+    size_t chain_count;            /* 0 with KITH_DOUBT_MISSING */
+    const uint8_t *sha256;         /* 32 bytes: fingerprint of the peer's own one; NULL without one.
+                                      Lives as long as the chain */
+    const char *name; /* dialled: the name or address that was looked for in it; else "" */
+    const char *remote_address; /* "192.0.2.1:4242" */
+    kith_dial *dial;            /* NULL when the other side dialled */
+    uint32_t timeout_ms;        /* without an answer for so long, the answer is no */
+} kith_trust_question;
+
 typedef struct kith_message {
     size_t size;       /* sizeof(kith_message) as the library knows it */
     unsigned channel;  /* 0 to 7 */
@@ -433,6 +470,17 @@ typedef struct kith_callbacks {
      */
     void (*on_datagram)(kith_session *session, kith_peer *peer, const void *data, size_t data_bytes,
                         void *user);
+
+    /* KITH_SECURITY_PKI: a link's certificates have been looked at, and whether to go on is for the
+     * application to say, here or later, with kith_ask_answer(). Called for every link where the
+     * other side is to show a certificate, trusted or not, before either side has said who it is;
+     * everything else goes on meanwhile. NULL: what leaves no doubt is taken, all else refused.
+     * Borrows question; the ask lives until on_ask_over. */
+    void (*on_trust)(kith_session *session, const kith_trust_question *question, void *user);
+
+    /* A question is over, and ask gone when this returns: answered (NONE), not answered in time
+     * (TIMEOUT), or its link ended first (any other reason). */
+    void (*on_ask_over)(kith_session *session, kith_ask *ask, kith_reason reason, void *user);
 } kith_callbacks;
 
 /* How a session takes part. Only display_name, session_name and security must be set. */
@@ -463,16 +511,18 @@ typedef struct kith_session_config {
      * size (64 KiB, or budget_bytes / 64 where that is less) up to budget_bytes / 16 each; at most
      * 1 TiB, default 256 MiB. When it is used up, further windows keep their first size. */
     uint64_t window_pool_bytes;
+    uint32_t ask_ms; /* how long a question to the application may stay open; 1000 to 600000,
+                        default 60000 */
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0                                           \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0                                        \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
-        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL                     \
+        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL         \
     }
 
 /* Opens a session with a fresh identity. Nothing listens or dials yet. Borrows config and callbacks
@@ -508,12 +558,12 @@ typedef struct kith_session_stats {
     uint64_t links_accepted;      /* transport connections that came in, before any handshake */
     uint64_t links_dialled;       /* attempts that went out */
     uint64_t links_authenticated; /* links that passed the whole handshake */
-    uint64_t
-        refused_auth; /* wrong or unknown key, bad signature, spliced connection, too low a level */
-    uint64_t refused_protocol; /* bytes that are not this protocol */
-    uint64_t refused_other;    /* session name, role, version, full, self, time-outs */
-    uint64_t frames_ignored;   /* frames of an unknown kind that may be skipped */
-    uint64_t peers_connected;  /* connected at this moment */
+    uint64_t refused_auth;        /* wrong or unknown key, certificate not trusted, bad signature,
+                                     spliced connection, too low a level */
+    uint64_t refused_protocol;    /* bytes that are not this protocol */
+    uint64_t refused_other;       /* session name, role, version, full, self, time-outs */
+    uint64_t frames_ignored;      /* frames of an unknown kind that may be skipped */
+    uint64_t peers_connected;     /* connected at this moment */
 } kith_session_stats;
 
 /* Fills the counters that stats->size has room for.
@@ -542,14 +592,64 @@ KITH_API KITH_MUST_USE kith_err kith_session_add_key(kith_session *session, cons
 KITH_API KITH_MUST_USE kith_err kith_session_remove_key(kith_session *session,
                                                         const char *identity);
 
+/* Whether listeners want to see a client's certificate. */
+typedef enum kith_client_certificates {
+    KITH_CLIENT_CERTIFICATES_REQUIRED = 0, /* no certificate, no connection */
+    KITH_CLIENT_CERTIFICATES_OPTIONAL = 1, /* one that is shown must be trusted; without one: see
+                                              KITH_DOUBT_MISSING; with no on_trust it is taken */
+    KITH_CLIENT_CERTIFICATES_NONE = 2 /* not asked for: who dials is known by its own key only */
+} kith_client_certificates;
+
+/* What a session shows and trusts. Certificates are X.509: in memory PEM, or DER one behind the
+ * other; keys PEM without a password, or DER. Of each pair name the bytes or the file, not both. */
+typedef struct kith_certificates {
+    size_t size;            /* sizeof(kith_certificates) */
+    const void *chain;      /* this side's own certificate first, then those that vouch for it */
+    size_t chain_bytes;     /* at most 64 KiB */
+    const char *chain_file; /* likewise, to be read */
+    const void *key;        /* the private key of the first one */
+    size_t key_bytes;       /* at most 16 KiB */
+    const char *key_file;   /* likewise, to be read */
+    const void *trusted;    /* CAs that are trusted, and single certificates that are themselves */
+    size_t trusted_bytes;   /* at most 4 MiB */
+    const char *trusted_file;                     /* likewise, to be read */
+    uint8_t trust_system;                         /* 1: trust the CAs of this machine as well */
+    kith_client_certificates client_certificates; /* of listeners: default REQUIRED */
+} kith_certificates;
+
+#define KITH_CERTIFICATES_INIT                                                                     \
+    {                                                                                              \
+        sizeof(kith_certificates), NULL, 0, NULL, NULL, 0, NULL, NULL, 0, NULL, 0,                 \
+            KITH_CLIENT_CERTIFICATES_REQUIRED                                                      \
+    }
+
+/* Gives a session of KITH_SECURITY_PKI its certificates, once, before kith_listen() and
+ * kith_dial_open(). Listeners need a chain and its key; a session that only dials needs them where
+ * the listener asks. Without on_trust something must be trusted. Copies everything; reads the files
+ * now, which may block.
+ * @thread loop
+ * @errors INVALID an argument is NULL, bytes and file are both given or too many; CONFIG the
+ * session's security is not PKI, a chain without its key or the reverse, nothing is trusted; KEY a
+ * certificate or key cannot be used, or the two do not belong together: kith_detail() says which;
+ * NOT_FOUND a file, or the system's CAs, cannot be read; STATE they are set already; UNSUPPORTED no
+ * transport here has certificates; NOMEM; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err
+kith_session_set_certificates(kith_session *session, const kith_certificates *certificates);
+
+/* Answers a question, once. accept not 0: go on. Else the link is closed: both sides see UNTRUSTED,
+ * the other one with text (at most 123 bytes, NULL for none). on_ask_over follows.
+ * @thread loop
+ * @errors INVALID ask is NULL, or text too long or no UTF-8; STATE answered already; THREAD */
+KITH_API kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text);
+
 /* Listens. url is "SCHEME://HOST:PORT": wss (WebSocket over TLS) or ws (plain WebSocket, only with
  * KITH_SECURITY_NONE), or any (every transport that this build has and the session's security
  * allows); HOST an IP address, IPv6 in brackets, or * for all interfaces; PORT 0 lets the system
  * choose. The outcome comes as on_listener. Copies url. out may be NULL.
  * @thread loop
  * @errors INVALID session or url is NULL; ADDRESS url cannot be read; UNSUPPORTED no such transport
- * here; CONFIG a plain transport in a secure session or the reverse, no key added yet; LIMIT 64
- * listeners; CLOSED; NOMEM; THREAD */
+ * here; CONFIG a plain transport in a secure session or the reverse, no key added or no certificate
+ * set yet; LIMIT 64 listeners; CLOSED; NOMEM; THREAD */
 KITH_API KITH_MUST_USE kith_err kith_listen(kith_session *session, const char *url, void *tag,
                                             kith_listener **out);
 
@@ -565,18 +665,19 @@ typedef struct kith_dial_options {
     uint32_t give_up_ms; /* try again for so long when nobody answers; default 30000, UINT32_MAX =
                             for ever */
     const kith_id *want; /* accept only this peer; NULL = whoever is there */
+    const char *certificate_name; /* KITH_SECURITY_PKI: the host name or address that the other
+                                     side's certificate must have; NULL = HOST of url */
 } kith_dial_options;
 
 #define KITH_DIAL_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(kith_dial_options), NULL, 0, NULL                                                   \
+        sizeof(kith_dial_options), NULL, 0, NULL, NULL                                             \
     }
 
 /* Connects to the peer at url: as for kith_listen(), but HOST may be a name and PORT must not be 0.
  * Tries again after refusals and time-outs, waiting 100 ms, doubling to 5 s, each ±25 %; a failure
- * that trying again cannot mend (AUTH, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is final at once.
- * options and out may be NULL. Copies url and
- * options.
+ * that trying again cannot mend (AUTH, UNTRUSTED, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is
+ * final at once. options and out may be NULL. Copies url and options.
  * @thread loop
  * @errors as kith_listen(); LIMIT 1024 dials */
 KITH_API KITH_MUST_USE kith_err kith_dial_open(kith_session *session, const char *url,
@@ -618,7 +719,8 @@ KITH_API void *kith_peer_user(const kith_peer *peer);
 KITH_API kith_peer *kith_peer_retain(kith_peer *peer);
 KITH_API void kith_peer_release(kith_peer *peer);
 
-/* What is known of a peer and its present link. The texts live until the peer's next event. */
+/* What is known of a peer and its present link. The texts and certificates live until the peer's
+ * next event. */
 typedef struct kith_peer_info {
     size_t size;                /* set by the caller: sizeof(kith_peer_info) */
     kith_level level;           /* what the link proves */
@@ -631,6 +733,10 @@ typedef struct kith_peer_info {
     uint32_t rtt_us;            /* last measured round trip; 0 = not measured yet */
     uint32_t max_message_bytes; /* largest message the peer takes */
     uint64_t queued_bytes;      /* accepted by kith_send() and not yet confirmed as received */
+    const kith_certificate *chain; /* certificates that the peer showed, its own first; NULL without
+                                      any */
+    size_t chain_count;            /* of them */
+    unsigned doubts;               /* bits of kith_doubt that on_trust was asked about */
 } kith_peer_info;
 
 /* Fills the fields that info->size has room for.
