@@ -56,6 +56,17 @@ static kith_err missing(const char *name)
     return kith_fail(KITH_ERR_INVALID, "%s: is NULL", name);
 }
 
+/* What is told to the other side beside a reason. */
+kith_err kith_check_text(const char **text)
+{
+    *text = *text == NULL ? "" : *text;
+    return kith_text_ok(*text, strlen(*text), 0, KITH_REASON_TEXT_BYTES_MAX)
+               ? KITH_OK
+               : kith_fail(KITH_ERR_INVALID,
+                           "text: must be at most %d bytes of UTF-8 without control characters",
+                           KITH_REASON_TEXT_BYTES_MAX);
+}
+
 /* Every call on a session begins here. */
 static kith_err enter(const kith_session *session)
 {
@@ -198,6 +209,18 @@ kith_err kith_session_remove_key(kith_session *session, const char *identity)
         err = missing("identity");
     }
     return err != KITH_OK ? err : kith_session_drop_key(session, identity);
+}
+
+kith_err kith_session_revoke_key(kith_session *session, const char *identity, const char *text)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && identity == NULL) {
+        err = missing("identity");
+    }
+    if (err == KITH_OK) {
+        err = kith_check_text(&text);
+    }
+    return err != KITH_OK ? err : kith_session_revoke(session, identity, text);
 }
 
 /* ---- listeners and dials ----------------------------------------------------------------------
@@ -382,14 +405,11 @@ kith_err kith_peer_disconnect(kith_peer *peer, const char *text)
     if (err != KITH_OK) {
         return err;
     }
-    text = text == NULL ? "" : text;
-    if (!kith_text_ok(text, strlen(text), 0, KITH_REASON_TEXT_BYTES_MAX)) {
-        return kith_fail(KITH_ERR_INVALID,
-                         "text: must be at most %d bytes of UTF-8 without control characters",
-                         KITH_REASON_TEXT_BYTES_MAX);
+    err = kith_check_text(&text);
+    if (err == KITH_OK) {
+        kith_peer_kick(peer, text);
     }
-    kith_peer_kick(peer, text);
-    return KITH_OK;
+    return err;
 }
 
 /* ---- messages ---------------------------------------------------------------------------------

@@ -153,6 +153,7 @@ kith_err kith_session_set_certificates(kith_session *session, const kith_certifi
 
 kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text)
 {
+    kith_err err;
     kith_detail_clear();
     if (ask == NULL) {
         return kith_fail(KITH_ERR_INVALID, "ask: is NULL");
@@ -160,11 +161,9 @@ kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text)
     if (!kith_loop_is_mine(ask->conn->session->owner)) {
         return KITH_ERR_THREAD;
     }
-    text = text == NULL ? "" : text;
-    if (!kith_text_ok(text, strlen(text), 0, KITH_REASON_TEXT_BYTES_MAX)) {
-        return kith_fail(KITH_ERR_INVALID,
-                         "text: must be at most %d bytes of UTF-8 without control characters",
-                         KITH_REASON_TEXT_BYTES_MAX);
+    err = kith_check_text(&text);
+    if (err != KITH_OK) {
+        return err;
     }
     if (ask->answer != KITH_ASK_OPEN) {
         return kith_fail(KITH_ERR_STATE, "it is answered already, or over");

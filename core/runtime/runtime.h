@@ -44,6 +44,9 @@ void kith_inbox_drain(kith_loop *loop);
  */
 void kith_inbox_shut(struct kith_peer *peer);
 
+/* A text for the other side: NULL becomes "". INVALID. */
+kith_err kith_check_text(const char **text);
+
 /* Copies a struct that starts with `size` from the caller: what it does not know stays zero.
  * INVALID, UNSUPPORTED with a detail naming it. */
 kith_err kith_take_sized(const char *name, void *out, size_t known, const void *given);

@@ -86,6 +86,11 @@ void kith_handshake_start(struct kith_conn *conn)
         kith_conn_fail(conn, KITH_REASON_INTERNAL, "plain where secure was asked");
         return;
     }
+    if (conn->link_info.psk_identity != NULL && conn->link_info.psk_identity[0] != '\0' &&
+        kith_up_key_find(conn->link->endpoint, conn->link_info.psk_identity) == NULL) {
+        kith_conn_fail(conn, KITH_REASON_AUTH, "its key was removed during the handshake");
+        return;
+    }
     conn->level = level_of(conn);
     if (conn->level < session->config.min_level) {
         kith_conn_fail(conn, KITH_REASON_AUTH, "the channel proves less than min_level asks for");

@@ -11,6 +11,7 @@
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   trust.c      certificates on a link, and what the application thinks of them
  *   pki.c        the certificates that the session shows and trusts
+ *   revoke.c     a key that is taken out of use at once
  *   peer.c       who is there: adoption of links, messages, departure
  *   lanes.c      a link whose transport carries each lane apart
  *   datagrams.c  best-effort messages that wait to go
@@ -248,6 +249,9 @@ void kith_session_poke(struct kith_session *session);
 void kith_session_refused(struct kith_session *session, const char *remote, kith_reason reason,
                           const char *detail);
 int kith_key_usable(const kith_key *key, const char **why);
+
+/* ---- revoke.c ---- */
+kith_err kith_session_revoke(struct kith_session *session, const char *identity, const char *text);
 
 /* ---- pki.c ---- */
 kith_err kith_session_put_pki(struct kith_session *session, const struct kith_pki *pki);

@@ -247,3 +247,133 @@ Test(loop_wss, three_of_them)
     }
     party_loop_free(&loop);
 }
+
+/* ---- keys that change while everybody talks ------------------------------------------------ */
+
+static kith_key first_key, second_key;
+static struct party dan;
+
+/* Each message taken is answered by the next one: traffic without an end. */
+static void go_on_talking(struct party *party)
+{
+    if (party->peer != NULL && party->messages > party->fates) {
+        party->fates = party->messages;
+        cr_assert_eq(kith_send(party->peer, 0, "and you?", 8, NULL), KITH_OK);
+    }
+}
+
+static void open_with(struct party *party, const char *name, const kith_key *key)
+{
+    party_open(party, loop, name, 1);
+    cr_assert_eq(kith_session_remove_key(party->session, "party"), KITH_OK);
+    cr_assert_eq(kith_session_add_key(party->session, key, KITH_KEY_DIAL), KITH_OK);
+    party->hook = go_on_talking;
+}
+
+/* Joins Ada, who has no hook of her own but answers everyone from on_message. */
+static void join_ada(struct party *party)
+{
+    unsigned connected = ada.connected;
+    cr_assert_eq(party_dial(party, ada.url), KITH_OK, "%s", kith_detail());
+    party_until(loop, &ada.connected, connected + 1);
+    party_until(loop, &party->ready, 1);
+    cr_assert_eq(kith_send(ada.peer, 0, "hello", 5, NULL), KITH_OK);
+}
+
+static void open_ada(void)
+{
+    cr_assert_eq(kith_key_generate(&first_key), KITH_OK);
+    cr_assert_eq(kith_key_generate(&second_key), KITH_OK);
+    loop = party_loop();
+    open_with(&ada, "Ada", &first_key);
+    ada.hook = NULL;
+    party_listen(&ada, "wss://127.0.0.1:0");
+}
+
+/* Ada says so much to everybody, and everybody has it. */
+static void talk_on(unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        unsigned before = ada.messages;
+        size_t reached = 0;
+        cr_assert_eq(kith_broadcast(ada.session, 0, "news", 4, NULL, NULL, &reached), KITH_OK);
+        party_until(loop, &ada.messages, before + (unsigned)reached);
+    }
+}
+
+Test(loop_wss, keys_rotate_under_traffic)
+{
+    kith_peer_info info = {.size = sizeof info};
+    open_ada();
+    open_with(&bob, "Bob", &first_key);
+    open_with(&cyd, "Cyd", &first_key);
+    join_ada(&bob);
+    join_ada(&cyd);
+    talk_on(20);
+    cr_assert_eq(kith_session_add_key(ada.session, &second_key, KITH_KEY_DIAL), KITH_OK);
+    open_with(&dan, "Dan", &second_key);
+    join_ada(&dan);
+    cr_assert_eq(kith_peer_get_info(ada.peer, &info), KITH_OK);
+    cr_assert_str_eq(info.psk_identity, second_key.identity);
+    talk_on(20);
+    /* The old key goes: those who are here stay, others do not get in. */
+    cr_assert_eq(kith_session_remove_key(ada.session, first_key.identity), KITH_OK);
+    talk_on(20);
+    cr_assert_eq(ada.connected, 3);
+    cr_assert_eq(ada.departed, 0);
+    cr_assert_eq(kith_session_close(cyd.session, 0), KITH_OK);
+    party_until(loop, &ada.departed, 1);
+    party_until(loop, &cyd.closed, 1);
+    open_with(&cyd, "Cyd", &first_key);
+    cr_assert_eq(party_dial(&cyd, ada.url), KITH_OK);
+    party_until(loop, &cyd.failed, 1);
+    cr_assert_eq(cyd.dial_reason, KITH_REASON_AUTH);
+    talk_on(20);
+    party_loop_free(&loop);
+}
+
+Test(loop_wss, a_revoked_key_puts_its_peers_out)
+{
+    open_ada();
+    cr_assert_eq(kith_session_add_key(ada.session, &second_key, 0), KITH_OK);
+    open_with(&bob, "Bob", &first_key);
+    open_with(&dan, "Dan", &second_key);
+    join_ada(&bob);
+    join_ada(&dan);
+    talk_on(10);
+    cr_assert_eq(kith_session_revoke_key(ada.session, "nobody", NULL), KITH_ERR_NOT_FOUND);
+    cr_assert_eq(kith_session_revoke_key(ada.session, first_key.identity, "\n"), KITH_ERR_INVALID);
+    cr_assert_eq(kith_session_revoke_key(ada.session, NULL, NULL), KITH_ERR_INVALID);
+    cr_assert_eq(kith_session_revoke_key(ada.session, first_key.identity, "new key"), KITH_OK);
+    cr_assert_eq(ada.departed, 0, "not inside the call");
+    party_until(loop, &bob.departed, 1);
+    cr_assert_eq(bob.departed_reason, KITH_REASON_KICKED);
+    cr_assert_eq(ada.departed, 1);
+    cr_assert_eq(ada.departed_reason, KITH_REASON_LOCAL);
+    talk_on(10);
+    cr_assert_eq(dan.departed, 0);
+    party_loop_free(&loop);
+}
+
+/* Bob is on his way in when the key is revoked, and one of the same name takes its place: he must
+ * not arrive on the old one, whatever stage he has reached. */
+Test(loop_wss, revoked_on_the_way_in)
+{
+    for (int steps = 1; steps < 12; steps++) {
+        open_ada();
+        open_with(&bob, "Bob", &first_key);
+        bob.hook = NULL;
+        cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
+        for (int i = 0; i < steps; i++) {
+            cr_assert_eq(kith_loop_step(loop, 1), KITH_OK);
+        }
+        strcpy(second_key.identity, first_key.identity);
+        cr_assert_eq(kith_session_revoke_key(ada.session, first_key.identity, NULL), KITH_OK);
+        cr_assert_eq(kith_session_add_key(ada.session, &second_key, KITH_KEY_DIAL), KITH_OK);
+        while (bob.failed + bob.departed == 0) {
+            cr_assert_eq(kith_loop_step(loop, 100), KITH_OK);
+        }
+        cr_assert_eq(ada.connected, ada.departed);
+        party_loop_free(&loop);
+    }
+}

@@ -586,11 +586,21 @@ enum {
 KITH_API KITH_MUST_USE kith_err kith_session_add_key(kith_session *session, const kith_key *key,
                                                      unsigned flags);
 
-/* Removes a key: from now on nobody new gets in with it. Peers already connected stay.
+/* Removes a key: from now on nobody new gets in with it. Peers already connected stay; see
+ * kith_session_revoke_key().
  * @thread loop
  * @errors INVALID an argument is NULL; NOT_FOUND no key of this identity; CLOSED; THREAD */
 KITH_API KITH_MUST_USE kith_err kith_session_remove_key(kith_session *session,
                                                         const char *identity);
+
+/* Removes a key, and disconnects every peer that is here with it: they see KICKED and text (at most
+ * 123 bytes, NULL for none); here they depart with LOCAL. Connections that are just being made are
+ * begun again.
+ * @thread loop
+ * @errors INVALID an argument is NULL, or text too long or no UTF-8; NOT_FOUND no key of this
+ * identity; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_revoke_key(kith_session *session, const char *identity,
+                                                        const char *text);
 
 /* Whether listeners want to see a client's certificate. */
 typedef enum kith_client_certificates {
