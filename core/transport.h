@@ -59,6 +59,8 @@ struct kith_address {
     const char *ip;     /* dialling: the numeric address to connect to; listening: same as host */
     uint16_t port;      /* listening: 0 = the system chooses */
     const char *name;   /* dialling: what the other side's certificate must be made out to */
+    kith_tls12 tls12; /* as the user chose; a driver without such a thing has something better, and
+                         ignores it */
 };
 
 /* What a session of KITH_SECURITY_PKI shows and trusts, for every driver with certificates. Each is

@@ -228,13 +228,25 @@ kith_err kith_session_revoke_key(kith_session *session, const char *identity, co
 
 kith_err kith_listen(kith_session *session, const char *url, void *tag, kith_listener **out)
 {
+    kith_listen_options options = KITH_LISTEN_OPTIONS_INIT;
+    options.tag = tag;
+    return kith_listen_open(session, url, &options, out);
+}
+
+kith_err kith_listen_open(kith_session *session, const char *url,
+                          const kith_listen_options *options, kith_listener **out)
+{
+    kith_listen_options known = KITH_LISTEN_OPTIONS_INIT;
     kith_listener *listener = NULL;
     kith_err err = enter_open(session);
     if (err == KITH_OK && url == NULL) {
         err = missing("url");
     }
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_listen_options", &known, sizeof known, options);
+    }
     if (err == KITH_OK) {
-        err = kith_listener_open(session, url, tag, &listener);
+        err = kith_listener_open(session, url, &known, &listener);
     }
     if (err == KITH_OK && out != NULL) {
         *out = listener;

@@ -145,6 +145,7 @@ struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_addre
     }
     conn->dial = dial;
     conn->dialled = 1;
+    conn->only_tls12 = dial->tls12 == KITH_TLS12_PSK_ONLY;
     kith_text_copy(conn->remote_address, sizeof conn->remote_address, dial->text);
     session->stats.links_dialled++;
     *err = conn->driver->dial(conn->link, address);

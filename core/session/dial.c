@@ -113,9 +113,9 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
 static void try_next(struct kith_dial *dial, kith_reason reason, const char *detail)
 {
     while (dial->ip_next < dial->ip_count) {
-        const struct kith_address address = {dial->url.scheme, dial->url.host,
+        const struct kith_address address = {dial->url.scheme,           dial->url.host,
                                              dial->ips[dial->ip_next++], dial->url.port,
-                                             dial->certificate_name};
+                                             dial->certificate_name,     dial->tls12};
         kith_err err;
         dial->conn = kith_conn_dial(dial, &address, &err);
         if (dial->conn != NULL) {
@@ -244,6 +244,9 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     struct kith_url url;
     size_t index;
     kith_err err = check(session, text, &url, &index);
+    if (err == KITH_OK) {
+        err = kith_session_check_tls12(session, options->tls12, KITH_TLS12_PSK_ONLY);
+    }
     if (err == KITH_OK && options->certificate_name != NULL &&
         !kith_text_ok(options->certificate_name, strlen(options->certificate_name), 1,
                       sizeof dial->certificate_name - 1)) {
@@ -261,6 +264,7 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     dial->tag = options->tag;
     dial->url = url;
     dial->driver_index = index;
+    dial->tls12 = options->tls12;
     dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
     dial->give_up_us = give_up_ms == UINT32_MAX
                            ? KITH_TIME_NEVER

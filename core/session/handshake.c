@@ -23,12 +23,12 @@ static kith_level level_of(const struct kith_conn *conn)
                : KITH_LEVEL_GROUP;
 }
 
-/* The best channel that a session of this security ever has. */
-static enum kith_channel best_channel(kith_security security)
+/* The best channel that this side could have had. */
+static enum kith_channel best_channel(const struct kith_conn *conn)
 {
-    switch (security) {
+    switch (conn->session->config.security) {
     case KITH_SECURITY_PSK:
-        return KITH_CHANNEL_TLS13_PSK;
+        return conn->only_tls12 ? KITH_CHANNEL_TLS12_PSK : KITH_CHANNEL_TLS13_PSK;
     case KITH_SECURITY_PKI:
         return KITH_CHANNEL_TLS13_CERT;
     case KITH_SECURITY_UNSET:
@@ -36,6 +36,30 @@ static enum kith_channel best_channel(kith_security security)
         break;
     }
     return KITH_CHANNEL_PLAIN;
+}
+
+static int rank(unsigned channel)
+{
+    switch ((enum kith_channel)channel) {
+    case KITH_CHANNEL_TLS13_PSK:
+    case KITH_CHANNEL_TLS13_CERT:
+        return 2;
+    case KITH_CHANNEL_TLS12_PSK:
+    case KITH_CHANNEL_TLS12_CERT:
+        return 1;
+    case KITH_CHANNEL_PLAIN:
+    case KITH_CHANNEL_NOT_VISIBLE:
+        break;
+    }
+    return 0;
+}
+
+/* Both sides could have had a better channel. They will both sign that they could, so whoever made
+ * them settle for less cannot hide it. */
+static int is_downgraded(const struct kith_conn *conn)
+{
+    int ours = rank(best_channel(conn)), theirs = rank(conn->hello.channel_best);
+    return (ours < theirs ? ours : theirs) > rank(conn->link_info.channel);
 }
 
 static kith_err send_hello(struct kith_conn *conn)
@@ -57,7 +81,7 @@ static kith_err send_hello(struct kith_conn *conn)
     hello.version_max = KITH_PROTOCOL_VERSION_MAX;
     hello.role = (uint8_t)session->config.role;
     hello.channel = (uint8_t)conn->link_info.channel;
-    hello.channel_best = (uint8_t)best_channel(session->config.security);
+    hello.channel_best = (uint8_t)best_channel(conn);
     hello.bindings = conn->binding_type == KITH_BINDING_EXPORTER ? KITH_BINDING_EXPORTER_BIT : 0;
     hello.level_min = (uint8_t)session->config.min_level;
     hello.tls_version = conn->link_info.tls_version;
@@ -140,6 +164,10 @@ static kith_reason judge(const struct kith_conn *conn, const char **detail)
     if (theirs->channel != (uint8_t)conn->link_info.channel) {
         *detail = "the two sides do not see the same kind of channel: something in between "
                   "ends the encryption";
+        return KITH_REASON_AUTH;
+    }
+    if (is_downgraded(conn)) {
+        *detail = "both sides have better encryption than this: something in between weakened it";
         return KITH_REASON_AUTH;
     }
     if (memcmp(theirs->want_tag, no_tag, sizeof no_tag) != 0 &&

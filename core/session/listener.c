@@ -90,13 +90,14 @@ static const char *secure_scheme(const struct kith_driver *driver, int secure)
 }
 
 /* "any": every driver with a scheme that fits the session's security. */
-static kith_err open_all(struct kith_listener *listener, const struct kith_url *url)
+static kith_err open_all(struct kith_listener *listener, const struct kith_url *url,
+                         kith_tls12 tls12)
 {
     struct kith_session *session = listener->session;
     int secure = session->config.security != KITH_SECURITY_NONE;
     for (size_t i = 0; session->drivers[i] != NULL; i++) {
-        struct kith_address address = {secure_scheme(session->drivers[i], secure), url->host,
-                                       url->host, url->port, ""};
+        struct kith_address address = {
+            secure_scheme(session->drivers[i], secure), url->host, url->host, url->port, "", tls12};
         kith_err err = address.scheme == NULL ? KITH_OK : open_port(listener, i, &address);
         if (err != KITH_OK) {
             return err;
@@ -105,8 +106,8 @@ static kith_err open_all(struct kith_listener *listener, const struct kith_url *
     return KITH_OK;
 }
 
-kith_err kith_listener_open(struct kith_session *session, const char *text, void *tag,
-                            struct kith_listener **out)
+kith_err kith_listener_open(struct kith_session *session, const char *text,
+                            const kith_listen_options *options, struct kith_listener **out)
 {
     struct kith_listener *listener;
     struct kith_url url;
@@ -114,6 +115,9 @@ kith_err kith_listener_open(struct kith_session *session, const char *text, void
     kith_err err = kith_url_parse(text, &url);
     if (err == KITH_OK) {
         err = kith_session_driver(session, url.scheme, &index);
+    }
+    if (err == KITH_OK) {
+        err = kith_session_check_tls12(session, options->tls12, KITH_TLS12_PSK);
     }
     if (err != KITH_OK) {
         return err;
@@ -130,16 +134,17 @@ kith_err kith_listener_open(struct kith_session *session, const char *text, void
         return KITH_ERR_NOMEM;
     }
     listener->session = session;
-    listener->tag = tag;
+    listener->tag = options->tag;
     listener->events.run = run_events;
     strcpy(listener->url, text);
     kith_list_append(&session->listeners, &listener->node);
     session->listener_count++;
     kith_detail_clear();
     if (strcmp(url.scheme, "any") == 0) {
-        listener->failed = open_all(listener, &url);
+        listener->failed = open_all(listener, &url, options->tls12);
     } else {
-        const struct kith_address address = {url.scheme, url.host, url.host, url.port, ""};
+        const struct kith_address address = {url.scheme, url.host, url.host,
+                                             url.port,   "",       options->tls12};
         listener->failed = open_port(listener, index, &address);
     }
     kith_text_copy(listener->detail, sizeof listener->detail, kith_detail());

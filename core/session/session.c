@@ -367,6 +367,23 @@ kith_err kith_session_driver(struct kith_session *session, const char *scheme_na
     return kith_fail(KITH_ERR_UNSUPPORTED, "this build has no transport for %s://", scheme_name);
 }
 
+kith_err kith_session_check_tls12(const struct kith_session *session, kith_tls12 tls12,
+                                  kith_tls12 most)
+{
+    if ((unsigned)tls12 > (unsigned)most) {
+        return kith_fail(KITH_ERR_INVALID, "tls12: %d cannot be chosen here", (int)tls12);
+    }
+    if (tls12 != KITH_TLS12_NEVER && session->config.security != KITH_SECURITY_PSK) {
+        return kith_fail(KITH_ERR_CONFIG, "tls12: is for pre-shared keys, and the session's "
+                                          "security is not KITH_SECURITY_PSK");
+    }
+    if (tls12 != KITH_TLS12_NEVER && session->config.min_level > KITH_LEVEL_GROUP) {
+        return kith_fail(KITH_ERR_CONFIG, "tls12: proves no more than KITH_LEVEL_GROUP; if that is "
+                                          "enough, set it as the session's min_level");
+    }
+    return KITH_OK;
+}
+
 kith_err kith_session_endpoint(struct kith_session *session, size_t index,
                                struct kith_endpoint **out)
 {

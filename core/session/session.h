@@ -116,6 +116,7 @@ struct kith_dial {
     int has_want, cancelled;
     kith_id want;
     char certificate_name[KITH_URL_BYTES_MAX];
+    kith_tls12 tls12;
     uint64_t give_up_us;
     uint32_t pause_ms;
     struct kith_lookup lookup;
@@ -175,6 +176,7 @@ struct kith_conn {
     struct kith_ask *ask;                     /* the application is thinking */
     int hello_waits;                          /* hello_came was not looked at for that */
     int was_told_to_wait;
+    int only_tls12;         /* this side says that it has nothing better */
     uint64_t wait_until_us; /* the other side's application is thinking so long at most */
 
     struct kith_peer *peer; /* set while this is the peer's current link */
@@ -243,6 +245,9 @@ kith_err kith_session_drop_key(struct kith_session *session, const char *identit
 kith_err kith_session_driver(struct kith_session *session, const char *scheme, size_t *index);
 kith_err kith_session_endpoint(struct kith_session *session, size_t index,
                                struct kith_endpoint **out);
+/* Whether the session's choices allow TLS 1.2. */
+kith_err kith_session_check_tls12(const struct kith_session *session, kith_tls12 tls12,
+                                  kith_tls12 most);
 /* Something that closing waits for has changed. */
 void kith_session_poke(struct kith_session *session);
 /* Counts a refusal and logs it with the address. */
@@ -258,8 +263,8 @@ kith_err kith_session_put_pki(struct kith_session *session, const struct kith_pk
 void kith_session_free_pki(struct kith_session *session);
 
 /* ---- listener.c ---- */
-kith_err kith_listener_open(struct kith_session *session, const char *url, void *tag,
-                            struct kith_listener **out);
+kith_err kith_listener_open(struct kith_session *session, const char *url,
+                            const kith_listen_options *options, struct kith_listener **out);
 void kith_listener_end(struct kith_listener *listener);
 /* Frees without events. */
 void kith_listener_destroy(struct kith_listener *listener);

@@ -416,6 +416,92 @@ Test(handshake, a_plain_channel_in_a_secure_session)
     world_close(&world);
 }
 
+/* ---- a weaker channel than both could have ------------------------------------------------
+ */
+
+static void open_for_group(void)
+{
+    kith_session_config config = world_secure_config("Ada");
+    config.min_level = KITH_LEVEL_GROUP;
+    open_world(&config);
+    strangers.channel = KITH_CHANNEL_TLS12_PSK;
+}
+
+/* A stranger comes, or is dialled, and could do that. */
+static void meet_one_with(int is_dialled, const kith_dial_options *options, enum kith_channel best)
+{
+    stranger_make(&eve, &strangers, ada, 1);
+    if (is_dialled) {
+        eve.dials = 0;
+        eve.hello.channel = (uint8_t)strangers.channel;
+        strangers.next = &eve;
+        cr_assert_eq(actor_dial_url(ada, "raws://there:1", options), KITH_OK, "%s", kith_detail());
+        world_settle(&world);
+    } else {
+        cr_assert(stranger_connect(&eve));
+    }
+    eve.hello.channel_best = (uint8_t)best;
+}
+
+/* One who has nothing better is taken, at the level that the channel proves. */
+Test(handshake, tls12_with_one_who_has_nothing_better)
+{
+    kith_peer_info info = {.size = sizeof info};
+    for (int i = 0; i < 2; i++) {
+        open_for_group();
+        meet_one_with(i, NULL, KITH_CHANNEL_TLS12_PSK);
+        stranger_shake(&eve);
+        cr_assert_eq(kith_peer_get_info(ada->last->peer, &info), KITH_OK);
+        cr_assert_eq(info.level, KITH_LEVEL_GROUP);
+        close_world();
+    }
+}
+
+/* Both have TLS 1.3, and yet this is 1.2: somebody with the key sits in between. */
+Test(handshake, downgraded)
+{
+    for (int i = 0; i < 2; i++) {
+        open_for_group();
+        meet_one_with(i, NULL, KITH_CHANNEL_TLS13_PSK);
+        if (i == 1) {
+            stranger_take_hello(&eve);
+            cr_assert_eq(eve.their_hello.channel_best, KITH_CHANNEL_TLS13_PSK);
+        }
+        stranger_send_hello(&eve);
+        expect_end(KITH_REASON_AUTH);
+        world_close(&world);
+    }
+}
+
+/* The one in between hides what the other side can: then AUTH does not fit what was sent. */
+Test(handshake, downgraded_and_hidden)
+{
+    open_for_group();
+    meet(1);
+    eve.hello.channel_best = KITH_CHANNEL_TLS12_PSK;
+    stranger_send_hello(&eve);
+    stranger_take_hello(&eve);
+    eve.hello.channel_best = KITH_CHANNEL_TLS13_PSK; /* what she signs */
+    kith_hello_encode(&eve.hello, eve.hello_sent);
+    eve.auth.binding_type = KITH_BINDING_EXPORTER;
+    stranger_send_auth(&eve);
+    expect_end(KITH_REASON_AUTH);
+    world_close(&world);
+}
+
+/* A session that says it has only TLS 1.2 for this dial is not downgraded by it. */
+Test(handshake, tls12_by_choice)
+{
+    kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
+    options.tls12 = KITH_TLS12_PSK_ONLY;
+    open_for_group();
+    meet_one_with(1, &options, KITH_CHANNEL_TLS13_PSK);
+    stranger_shake(&eve);
+    cr_assert_eq(eve.their_hello.channel_best, KITH_CHANNEL_TLS12_PSK);
+    actor_expect(ada, 1, 1);
+    close_world();
+}
+
 /* ---- INFO and adoption ------------------------------------------------------------------------
  */
 

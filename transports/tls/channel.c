@@ -11,7 +11,8 @@
 
 #include "transports/tls/tls.h"
 
-#define SUITE_AES_128_GCM_SHA256 0x1301 /* RFC 8446 §B.4 */
+#define SUITE_AES_128_GCM_SHA256     0x1301 /* RFC 8446 §B.4 */
+#define SUITE_PSK_AES_128_GCM_SHA256 0x00a8 /* RFC 5487 §3 */
 
 static const char *objection_to_certificates(WOLFSSL *ssl, const struct kith__tls_keys *keys,
                                              const struct kith__tls_handshake *handshake,
@@ -33,6 +34,22 @@ static const char *objection_to_certificates(WOLFSSL *ssl, const struct kith__tl
     return NULL;
 }
 
+/* Without the extended master secret (RFC 7627) two connections can have the same keying material,
+ * and what is bound to it is bound to nothing. */
+static const char *objection_to_tls12(WOLFSSL *ssl, const struct kith__tls_handshake *handshake)
+{
+    if (wolfSSL_get_current_cipher_suite(ssl) != SUITE_PSK_AES_128_GCM_SHA256) {
+        return "the channel is TLS 1.2, but not with TLS_PSK_WITH_AES_128_GCM_SHA256";
+    }
+    if (!handshake->asked || !handshake->known) {
+        return "the channel does not rest on a pre-shared key of this session";
+    }
+    if (!handshake->ems) {
+        return "the channel is TLS 1.2 without the extended master secret";
+    }
+    return NULL;
+}
+
 const char *kith__tls_objection(WOLFSSL *ssl, const struct kith__tls_keys *keys,
                                 const struct kith__tls_handshake *handshake, int dialled)
 {
@@ -42,6 +59,9 @@ const char *kith__tls_objection(WOLFSSL *ssl, const struct kith__tls_keys *keys,
     }
     if (keys->pki != NULL) {
         return objection_to_certificates(ssl, keys, handshake, dialled);
+    }
+    if (wolfSSL_version(ssl) == TLS1_2_VERSION && keys->tls12 != KITH_TLS12_NEVER) {
+        return objection_to_tls12(ssl, handshake);
     }
     if (wolfSSL_version(ssl) != TLS1_3_VERSION ||
         wolfSSL_get_current_cipher_suite(ssl) != SUITE_AES_128_GCM_SHA256) {
@@ -68,7 +88,9 @@ void kith__tls_info(WOLFSSL *ssl, const struct kith__tls_keys *keys,
     int suite = wolfSSL_get_current_cipher_suite(ssl);
     const char *name = wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8),
                                                                (unsigned char)(suite & 0xff));
-    info->channel = keys->pki != NULL ? KITH_CHANNEL_TLS13_CERT : KITH_CHANNEL_TLS13_PSK;
+    info->channel = keys->pki != NULL                        ? KITH_CHANNEL_TLS13_CERT
+                    : wolfSSL_version(ssl) == TLS1_3_VERSION ? KITH_CHANNEL_TLS13_PSK
+                                                             : KITH_CHANNEL_TLS12_PSK;
     info->tls_version = (uint16_t)wolfSSL_version(ssl);
     info->cipher_suite = (uint16_t)suite;
     info->cipher = name != NULL ? name : "";

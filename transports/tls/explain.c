@@ -20,9 +20,10 @@
 struct failure {
     const struct kith__tls_handshake *handshake;
     const struct kith__tls_pki *pki; /* NULL: pre-shared keys */
-    int error;                       /* the library's, or one of the few that it translates */
-    int got, sent;                   /* fatal alert, or -1 */
-    int dialled, heard;              /* see kith__tls_explain() */
+    kith_tls12 tls12;
+    int error;          /* the library's, or one of the few that it translates */
+    int got, sent;      /* fatal alert, or -1 */
+    int dialled, heard; /* see kith__tls_explain() */
     char *detail;
 };
 
@@ -80,7 +81,11 @@ static kith_reason from_their_alert(const struct failure *failure)
                    "the other side does not take certificates; does it expect a pre-shared key?");
     }
     if (failure->got == wolfssl_alert_protocol_version) {
-        return say(failure, KITH_REASON_NOT_KITH, "the other side does not take TLS 1.3");
+        return say(failure, KITH_REASON_NOT_KITH,
+                   failure->tls12 == KITH_TLS12_PSK_ONLY
+                       ? "the other side does not take TLS 1.2; a listener does only where its "
+                         "options say so"
+                       : "the other side does not take TLS 1.3");
     }
     if (failure->dialled && (about_keys(failure->got) || about_certificates(failure->got))) {
         return say(failure, KITH_REASON_AUTH,
@@ -122,7 +127,11 @@ static kith_reason as_client(const struct failure *failure)
                    failure->handshake->known ? identity : "");
     }
     if (failure->error == VERSION_ERROR) {
-        return say(failure, KITH_REASON_NOT_KITH, "the other side does not speak TLS 1.3");
+        return say(failure, KITH_REASON_NOT_KITH,
+                   failure->tls12 == KITH_TLS12_NEVER
+                       ? "the other side does not speak TLS 1.3; TLS 1.2 is spoken only where the "
+                         "options say so"
+                       : "the other side speaks no version of TLS that is taken here");
     }
     return KITH_REASON_NONE;
 }
@@ -131,7 +140,11 @@ static kith_reason as_server(const struct failure *failure)
 {
     const char *identity = failure->handshake->identity;
     if (failure->error == VERSION_ERROR || failure->error == UNSUPPORTED_PROTO_VERSION) {
-        return say(failure, KITH_REASON_NOT_KITH, "the other side does not offer TLS 1.3");
+        return say(failure, KITH_REASON_NOT_KITH,
+                   failure->tls12 == KITH_TLS12_NEVER
+                       ? "the other side does not offer TLS 1.3; TLS 1.2 is taken only where the "
+                         "options say so"
+                       : "the other side offers no version of TLS that is taken here");
     }
     if (!failure->handshake->asked) {
         return say(failure, KITH_REASON_NOT_KITH, "the other side offers no pre-shared key");
@@ -140,7 +153,8 @@ static kith_reason as_server(const struct failure *failure)
         return say(failure, KITH_REASON_AUTH, "no key of the identity \"%s\" is known here",
                    identity);
     }
-    if (failure->error == BAD_BINDER) {
+    if (failure->error == BAD_BINDER ||
+        (failure->error == VERIFY_MAC_ERROR && failure->tls12 != KITH_TLS12_NEVER)) {
         return say(failure, KITH_REASON_AUTH,
                    "the other side has another key under the identity \"%s\"", identity);
     }
@@ -231,8 +245,11 @@ kith_reason kith__tls_explain(WOLFSSL *ssl, const struct kith__tls_keys *keys,
                               const struct kith__tls_handshake *handshake, int dialled, int heard,
                               char detail[KITH__TLS_DETAIL_BYTES])
 {
-    struct failure failure = {
-        .handshake = handshake, .pki = keys->pki, .dialled = dialled, .heard = heard};
+    struct failure failure = {.handshake = handshake,
+                              .pki = keys->pki,
+                              .tls12 = keys->tls12,
+                              .dialled = dialled,
+                              .heard = heard};
     WOLFSSL_ALERT_HISTORY alerts = {{-1, -1}, {-1, -1}};
     kith_reason reason;
     (void)wolfSSL_get_alert_history(ssl, &alerts);

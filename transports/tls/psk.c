@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * psk.c: TLS 1.3 contexts with external pre-shared keys (RFC 8446 §2.2, §4.2.11) and nothing else:
- * no certificate, no ticket, no early data, no key exchange without forward secrecy. Must not
+ * no certificate, no ticket, no early data, no key exchange without forward secrecy. Where it was
+ * asked for by name, TLS 1.2 with the one suite of RFC 5487 that Apple speaks as well. Must not
  * remember a key: the session is asked each time, so that a removed key is refused at once.
  */
 #include <wolfssl/options.h>
@@ -16,6 +17,8 @@
 /* The library's name of TLS_AES_128_GCM_SHA256: the suite that every TLS 1.3 implementation has
  * (RFC 8446 §9.1), with the hash that an external key without one is bound to (§4.2.11). */
 static const char suite_name[] = "TLS13-AES128-GCM-SHA256";
+/* TLS_PSK_WITH_AES_128_GCM_SHA256 (RFC 5487 §3). */
+static const char suites_with_tls12[] = "TLS13-AES128-GCM-SHA256:PSK-AES128-GCM-SHA256";
 
 static int library_ready;
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
@@ -87,6 +90,27 @@ static unsigned client_key(WOLFSSL *ssl, const char *hint, char *identity, unsig
     return hand_over(key, out, room, handshake, suite);
 }
 
+/* TLS 1.2 tells an unknown identity from a wrong key by its alert. So an unknown one gets a key
+ * that nobody has, and fails where a wrong one does. */
+static unsigned server_key_tls12(WOLFSSL *ssl, const char *identity, unsigned char *out,
+                                 unsigned room)
+{
+    const struct kith_crypto *crypto = &kith_default_crypto;
+    const char *suite;
+    unsigned count = server_key(ssl, identity, out, room, &suite);
+    if (count == 0 && room >= 32 && crypto->random(crypto->user, out, 32) == KITH_OK) {
+        count = 32;
+    }
+    return count;
+}
+
+static unsigned client_key_tls12(WOLFSSL *ssl, const char *hint, char *identity,
+                                 unsigned identity_room, unsigned char *out, unsigned room)
+{
+    const char *suite;
+    return client_key(ssl, hint, identity, identity_room, out, room, &suite);
+}
+
 /* ---- the contexts ----------------------------------------------------------------------- */
 
 /* What client and server have in common. X25519MLKEM768, which the library would offer first, makes
@@ -95,10 +119,14 @@ static int restrict_context(WOLFSSL_CTX *context, struct kith__tls_keys *keys)
 {
     int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1};
     (void)wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
-    return wolfSSL_CTX_SetMinVersion(context, WOLFSSL_TLSV1_3) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_set_cipher_list(context, suite_name) == WOLFSSL_SUCCESS &&
+    int with_tls12 = keys->tls12 != KITH_TLS12_NEVER;
+    return wolfSSL_CTX_SetMinVersion(context, with_tls12 ? WOLFSSL_TLSV1_2 : WOLFSSL_TLSV1_3) ==
+               WOLFSSL_SUCCESS &&
+           wolfSSL_CTX_set_cipher_list(context, with_tls12 ? suites_with_tls12 : suite_name) ==
+               WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_groups(context, groups, 2) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_only_dhe_psk(context) == 0 &&
+           (!with_tls12 || kith__tls_watch_ems(context, keys)) &&
            wolfSSL_CTX_set_psk_callback_ctx(context, keys) == WOLFSSL_SUCCESS;
 }
 
@@ -113,6 +141,12 @@ kith_err kith__tls_server_setup(WOLFSSL_CTX *context, struct kith__tls_keys *key
                                           "pre-shared keys; was it built with --enable-psk?");
     }
     wolfSSL_CTX_set_psk_server_tls13_callback(context, server_key);
+    if (keys->tls12 != KITH_TLS12_NEVER) {
+        if (wolfSSL_CTX_NoTicketTLSv12(context) != WOLFSSL_SUCCESS) {
+            return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to do without tickets");
+        }
+        wolfSSL_CTX_set_psk_server_callback(context, server_key_tls12);
+    }
     return KITH_OK;
 }
 
@@ -122,7 +156,8 @@ kith_err kith__tls_client_new(struct kith__tls_keys *keys, WOLFSSL_CTX **out)
     if (kith__tls_start() != KITH_OK) {
         return kith_fail(KITH_ERR_CRYPTO, "the TLS library does not start");
     }
-    context = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
+    context = wolfSSL_CTX_new(keys->tls12 == KITH_TLS12_NEVER ? wolfTLSv1_3_client_method()
+                                                              : wolfTLS_client_method());
     if (context == NULL) {
         return KITH_ERR_NOMEM;
     }
@@ -135,7 +170,9 @@ kith_err kith__tls_client_new(struct kith__tls_keys *keys, WOLFSSL_CTX **out)
         *out = context;
         return KITH_OK;
     }
-    if (!restrict_context(context, keys)) {
+    if (!restrict_context(context, keys) ||
+        (keys->tls12 == KITH_TLS12_PSK_ONLY &&
+         wolfSSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) != WOLFSSL_SUCCESS)) {
         wolfSSL_CTX_free(context);
         return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to be a TLS 1.3 client with "
                                           "pre-shared keys; was it built with --enable-psk?");
@@ -144,6 +181,9 @@ kith_err kith__tls_client_new(struct kith__tls_keys *keys, WOLFSSL_CTX **out)
      * does not know the key, would be taken. */
     wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, NULL);
     wolfSSL_CTX_set_psk_client_tls13_callback(context, client_key);
+    if (keys->tls12 != KITH_TLS12_NEVER) {
+        wolfSSL_CTX_set_psk_client_callback(context, client_key_tls12);
+    }
     *out = context;
     return KITH_OK;
 }

@@ -39,6 +39,7 @@ struct kith__tls_handshake {
     char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1]; /* that a key was asked for; printable */
     uint8_t asked;                                  /* the other side named a key, or we did */
     uint8_t known;                                  /* and it is one of ours */
+    uint8_t ems; /* TLS 1.2: the extended master secret is agreed on */
     /* With certificates. */
     const char *name; /* the driver's, lives as long: that it must be made out to; NULL: any */
     kith_certificate *chain; /* the other side's, its own first */
@@ -70,6 +71,7 @@ struct kith__tls_anchors {
 struct kith__tls_keys {
     struct kith_endpoint *endpoint;
     struct kith__tls_pki *pki; /* NULL: pre-shared keys */
+    kith_tls12 tls12;          /* with pre-shared keys */
     /* The handshake that a TLS object belongs to; NULL makes the handshake fail. */
     struct kith__tls_handshake *(*handshake_of)(struct kith_endpoint *endpoint,
                                                 struct WOLFSSL *ssl);
@@ -114,6 +116,13 @@ kith_reason kith__tls_explain(struct WOLFSSL *ssl, const struct kith__tls_keys *
 /* Whether a TLS connection that looked finished was refused after all: in TLS 1.3 a client is done
  * before the server has seen its certificate. 1 and a sentence. */
 int kith__tls_was_refused(struct WOLFSSL *ssl, char detail[KITH__TLS_DETAIL_BYTES]);
+
+/* ---- TLS 1.2: ems.c */
+
+/* Has `ems` written down for every handshake of the context. 0: the library refuses. */
+int kith__tls_watch_ems(struct WOLFSSL_CTX *context, struct kith__tls_keys *keys);
+/* 1 when a ServerHello has the extension. */
+int kith__tls_hello_has_ems(const uint8_t *message, size_t count);
 
 /* ---- certificates: pki.c, verify.c, names.c, pem.c */
 

@@ -45,7 +45,10 @@ kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *addres
     kith_text_copy(link->name, sizeof link->name, address->name);
     link->tls.name = link->name;
     link->dialled = 1;
-    err = kith__ws_link_init(link);
+    err = kith__ws_way_of(endpoint, address->tls12, &link->way);
+    if (err == KITH_OK) {
+        err = kith__ws_link_init(link);
+    }
     if (err == KITH_OK) {
         kith_defer(endpoint->base.env, &link->turn);
     }
@@ -74,7 +77,7 @@ static struct lws *connect_lws(struct kith__ws_link *link)
     char ip[KITH__WS_ADDRESS_BYTES];
     memset(&info, 0, sizeof info);
     info.context = endpoint->context;
-    info.vhost = endpoint->vhost;
+    info.vhost = link->way->vhost;
     info.port = split(link->remote, ip);
     info.address = ip;
     info.host = link->authority;

@@ -58,13 +58,13 @@ static int send_quietly(WOLFSSL *ssl, char *bytes, int count, void *context)
     }
 }
 
-int kith__ws_server_tls(struct kith__ws_endpoint *endpoint, WOLFSSL_CTX *context)
+int kith__ws_server_tls(struct kith__ws_way *way, WOLFSSL_CTX *context)
 {
-    if (kith__tls_server_setup(context, &endpoint->keys) != KITH_OK) {
+    if (kith__tls_server_setup(context, &way->keys) != KITH_OK) {
         return -1;
     }
     wolfSSL_CTX_SetIOSend(context, send_quietly);
-    /* lws would pick a vhost by the name that a stranger sends; there is only one. */
+    /* lws would pick a vhost by the name that a stranger sends; the listener decides. */
     wolfSSL_CTX_set_servername_callback(context, NULL);
     return 0;
 }
@@ -95,14 +95,16 @@ static struct lws_context *make_context(struct kith__ws_endpoint *endpoint)
     return lws_create_context(&info);
 }
 
-static struct lws_vhost *make_vhost(struct kith__ws_endpoint *endpoint)
+static struct lws_vhost *make_vhost(struct kith__ws_way *way)
 {
+    static const char *const names[KITH__WS_WAYS] = {"kith", "kith-tls12", "kith-only-tls12"};
+    struct kith__ws_endpoint *endpoint = way->endpoint;
     struct lws_context_creation_info info;
     memset(&info, 0, sizeof info);
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER; /* it gets its connections from port.c */
-    info.vhost_name = "kith";
+    info.vhost_name = names[way - endpoint->ways];
     info.protocols = kith__ws_protocols;
-    info.user = endpoint;
+    info.user = way;
     info.log_cx = &endpoint->log;
     info.retry_and_idle_policy = &no_pings;
     info.timeout_secs_ah_idle = net_seconds(endpoint);
@@ -111,9 +113,38 @@ static struct lws_vhost *make_vhost(struct kith__ws_endpoint *endpoint)
         info.options =
             LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
             LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS | LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE;
-        info.provided_client_ssl_ctx = endpoint->client_tls;
+        info.provided_client_ssl_ctx = way->client_tls;
     }
     return lws_create_vhost(endpoint->context, &info);
+}
+
+kith_err kith__ws_way_of(struct kith__ws_endpoint *endpoint, kith_tls12 tls12,
+                         struct kith__ws_way **out)
+{
+    struct kith__ws_way *way = &endpoint->ways[tls12];
+    *out = way;
+    if (way->vhost != NULL) {
+        return KITH_OK;
+    }
+    way->endpoint = endpoint;
+    way->keys.endpoint = &endpoint->base;
+    way->keys.handshake_of = handshake_of;
+    way->keys.pki = endpoint->pki;
+    way->keys.tls12 = tls12;
+    if (endpoint->secure && way->client_tls == NULL) {
+        kith_err err = kith__tls_client_new(&way->keys, &way->client_tls);
+        if (err != KITH_OK) {
+            return err;
+        }
+        wolfSSL_CTX_SetIOSend(way->client_tls, send_quietly);
+    }
+    kith__ws_enter(endpoint);
+    (void)pthread_mutex_lock(&lws_lock);
+    way->vhost = make_vhost(way);
+    (void)pthread_mutex_unlock(&lws_lock);
+    return way->vhost != NULL ? KITH_OK
+                              : kith_fail(KITH_ERR_IO, "websocket: the library does not start; are "
+                                                       "there descriptors and memory left?");
 }
 
 /* lws ignores SIGPIPE for the whole process, which is the application's to decide. Nothing below
@@ -127,50 +158,52 @@ static int make_lws(struct kith__ws_endpoint *endpoint)
     if (known) {
         (void)sigaction(SIGPIPE, &before, NULL);
     }
-    if (endpoint->context == NULL) {
-        return 0;
+    return endpoint->context != NULL;
+}
+
+static void free_tls(struct kith__ws_endpoint *endpoint)
+{
+    for (size_t i = 0; i < KITH__WS_WAYS; i++) {
+        if (endpoint->ways[i].client_tls != NULL) {
+            wolfSSL_CTX_free(endpoint->ways[i].client_tls);
+        }
     }
-    endpoint->vhost = make_vhost(endpoint);
-    return endpoint->vhost != NULL;
+    kith__tls_pki_free(endpoint->pki);
 }
 
 kith_err kith__ws_endpoint_open(struct kith_endpoint *base)
 {
     struct kith__ws_endpoint *endpoint = (struct kith__ws_endpoint *)(void *)base;
+    struct kith__ws_way *way;
+    kith_err err = KITH_OK;
     int made;
     if (base->env->io == NULL) {
         return kith_fail(KITH_ERR_UNSUPPORTED, "websocket: this loop has no sockets");
     }
     endpoint->secure = base->security != KITH_SECURITY_NONE;
-    endpoint->keys.endpoint = base;
-    endpoint->keys.handshake_of = handshake_of;
+    if (base->security == KITH_SECURITY_PKI) {
+        err = kith__tls_pki_new(base->pki, &endpoint->pki);
+    }
+    if (err != KITH_OK) {
+        return err;
+    }
     kith__ws_socket_init(&endpoint->wakeup, endpoint, wakeup_ready);
     kith__ws_chores_start(endpoint);
     endpoint->buffer = kith_alloc(base->env, LWS_PRE + KITH__WS_PULL_BYTES);
     if (endpoint->buffer == NULL) {
+        free_tls(endpoint);
         return KITH_ERR_NOMEM;
-    }
-    if (endpoint->secure) {
-        kith_err err =
-            base->pki != NULL ? kith__tls_pki_new(base->pki, &endpoint->keys.pki) : KITH_OK;
-        if (err == KITH_OK) {
-            err = kith__tls_client_new(&endpoint->keys, &endpoint->client_tls);
-        }
-        if (err != KITH_OK) {
-            kith__tls_pki_free(endpoint->keys.pki);
-            kith_free(base->env, endpoint->buffer);
-            return err;
-        }
-        wolfSSL_CTX_SetIOSend(endpoint->client_tls, send_quietly);
     }
     kith__ws_enter(endpoint);
     (void)pthread_mutex_lock(&lws_lock);
     made = make_lws(endpoint);
     (void)pthread_mutex_unlock(&lws_lock);
-    if (!made) {
+    err = made ? kith__ws_way_of(endpoint, KITH_TLS12_NEVER, &way)
+               : kith_fail(KITH_ERR_IO, "websocket: the library does not start; are there "
+                                        "descriptors and memory left?");
+    if (err != KITH_OK) {
         kith__ws_endpoint_close(base);
-        return kith_fail(KITH_ERR_IO, "websocket: the library does not start; are there "
-                                      "descriptors and memory left?");
+        return err;
     }
     kith_defer(base->env, &endpoint->chores);
     return KITH_OK;
@@ -184,10 +217,7 @@ void kith__ws_endpoint_close(struct kith_endpoint *base)
     lws_context_destroy(endpoint->context);
     (void)pthread_mutex_unlock(&lws_lock);
     endpoint->context = NULL;
-    if (endpoint->client_tls != NULL) {
-        wolfSSL_CTX_free(endpoint->client_tls);
-    }
-    kith__tls_pki_free(endpoint->keys.pki);
+    free_tls(endpoint);
     kith__ws_chores_stop(endpoint);
     kith_free(base->env, endpoint->buffer);
     kith__ws_enter(NULL);

@@ -201,8 +201,8 @@ int kith__ws_link_hear(struct kith__ws_link *link, int fd)
 static void explain_tls(struct kith__ws_link *link, WOLFSSL *ssl)
 {
     char text[KITH__TLS_DETAIL_BYTES];
-    kith_reason reason = kith__tls_explain(ssl, &kith__ws_endpoint_of(link)->keys, &link->tls,
-                                           link->dialled, link->heard, text);
+    kith_reason reason =
+        kith__tls_explain(ssl, &link->way->keys, &link->tls, link->dialled, link->heard, text);
     if (link->dialled) {
         kith__ws_link_fail(link, reason, "%s: %s", link->remote, text);
     } else {
@@ -263,8 +263,7 @@ static const char *objection(struct kith__ws_link *link, struct lws *wsi)
 {
     WOLFSSL *ssl = lws_get_ssl(wsi);
     if (kith__ws_endpoint_of(link)->secure) {
-        return ssl != NULL ? kith__tls_objection(ssl, &kith__ws_endpoint_of(link)->keys, &link->tls,
-                                                 link->dialled)
+        return ssl != NULL ? kith__tls_objection(ssl, &link->way->keys, &link->tls, link->dialled)
                            : "the channel is not encrypted";
     }
     return ssl == NULL ? NULL : "the channel is encrypted where none was asked for";
@@ -338,7 +337,7 @@ void kith__ws_info(struct kith_link *base, struct kith_link_info *info)
     info->psk_identity = "";
     info->remote_address = link->remote;
     if (endpoint->secure && link->wsi != NULL) {
-        kith__tls_info(lws_get_ssl(link->wsi), &endpoint->keys, &link->tls, info);
+        kith__tls_info(lws_get_ssl(link->wsi), &link->way->keys, &link->tls, info);
     }
 }
 

@@ -159,6 +159,10 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
         return kith_fail(KITH_ERR_CONFIG, "%s:// does not fit the session's security; use %s://",
                          address->scheme, kith__ws_scheme(endpoint));
     }
+    err = kith__ws_way_of(endpoint, address->tls12, &port->way);
+    if (err != KITH_OK) {
+        return err;
+    }
     port->fd = open_listener(address);
     if (port->fd < 0) {
         return errno == EINVAL ? kith_fail(KITH_ERR_ADDRESS,
@@ -200,7 +204,7 @@ static void hand_to_lws(struct kith__ws_link *link, int fd)
     struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
     lws_adopt_desc_t adopt;
     memset(&adopt, 0, sizeof adopt);
-    adopt.vh = endpoint->vhost;
+    adopt.vh = link->way->vhost;
     adopt.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (endpoint->secure ? LWS_ADOPT_ALLOW_SSL : 0);
     adopt.fd.sockfd = fd;
     adopt.opaque = link;
@@ -226,6 +230,7 @@ static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_st
         (void)close(fd);
         return;
     }
+    link->way = port->way;
     kith_text_copy(link->remote, sizeof link->remote, remote);
     if (kith__ws_link_init(link) != KITH_OK) {
         kith__ws_link_fail(link, KITH_REASON_INTERNAL, "out of memory");

@@ -48,14 +48,24 @@ struct kith__ws_socket {
     unsigned events;
 };
 
+/* One way to set TLS up: by kith_tls12. The first is there from the beginning, the others are made
+ * where they are asked for, so that nobody gets TLS 1.2 who did not. */
+struct kith__ws_way {
+    struct kith__ws_endpoint *endpoint;
+    struct lws_vhost *vhost; /* NULL: not made yet */
+    struct WOLFSSL_CTX *client_tls;
+    struct kith__tls_keys keys;
+};
+
+enum { KITH__WS_WAYS = KITH_TLS12_PSK_ONLY + 1 };
+
 struct kith__ws_endpoint {
     struct kith_endpoint base;
     int secure; /* TLS on every link; else on none */
     struct lws_context *context;
-    struct lws_vhost *vhost;
     struct lws_log_cx log;
-    struct kith__tls_keys keys;
-    struct WOLFSSL_CTX *client_tls;
+    struct kith__tls_pki *pki;
+    struct kith__ws_way ways[KITH__WS_WAYS];
     struct kith__ws_socket wakeup; /* lws's own */
     struct kith_deferred chores;   /* what lws wants done without a socket being ready */
     struct kith_timer alarm;       /* when it next has such */
@@ -65,6 +75,7 @@ struct kith__ws_endpoint {
 
 struct kith__ws_port {
     struct kith_port base;
+    struct kith__ws_way *way;
     struct kith_watch watch;
     struct kith_timer pause;
     int fd;
@@ -83,6 +94,7 @@ enum kith__ws_stage {
 struct kith__ws_link {
     struct kith_link base;
     enum kith__ws_stage stage;
+    struct kith__ws_way *way;
     struct lws *wsi; /* NULL before lws has it and after it is gone */
     struct kith__ws_socket socket;
     struct kith_deferred turn;
@@ -128,7 +140,10 @@ static inline const char *kith__ws_who(const struct kith__ws_link *link)
 kith_err kith__ws_endpoint_open(struct kith_endpoint *base);
 void kith__ws_endpoint_close(struct kith_endpoint *base);
 /* lws made the context of the server side: sets it up. 0, or -1. */
-int kith__ws_server_tls(struct kith__ws_endpoint *endpoint, struct WOLFSSL_CTX *context);
+int kith__ws_server_tls(struct kith__ws_way *way, struct WOLFSSL_CTX *context);
+/* The way of that choice, made now where it is the first time. */
+KITH_MUST_USE kith_err kith__ws_way_of(struct kith__ws_endpoint *endpoint, kith_tls12 tls12,
+                                       struct kith__ws_way **out);
 
 /* ---- loop.c: lws on kith_io */
 

@@ -652,6 +652,30 @@ kith_session_set_certificates(kith_session *session, const kith_certificates *ce
  * @errors INVALID ask is NULL, or text too long or no UTF-8; STATE answered already; THREAD */
 KITH_API kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text);
 
+/* Whether TLS 1.2 with a pre-shared key is taken as well (TLS_PSK_WITH_AES_128_GCM_SHA256, RFC
+ * 5487, with the extended master secret of RFC 7627). It is what Apple's Network framework speaks,
+ * has no key exchange of its own, and so proves no more than KITH_LEVEL_GROUP: whoever has the key
+ * and is on the path reads, changes, and poses as others; whoever gets the key later reads what was
+ * recorded. Needs KITH_SECURITY_PSK and min_level KITH_LEVEL_GROUP. Two sides that both have
+ * TLS 1.3 refuse anything less. */
+typedef enum kith_tls12 {
+    KITH_TLS12_NEVER = 0,
+    KITH_TLS12_PSK = 1,     /* where the other side has nothing better */
+    KITH_TLS12_PSK_ONLY = 2 /* dialling: as if this side had nothing better, to try that out */
+} kith_tls12;
+
+/* How to listen. Zero is a good default. */
+typedef struct kith_listen_options {
+    size_t size;      /* sizeof(kith_listen_options) */
+    void *tag;        /* handed back in every event */
+    kith_tls12 tls12; /* whether TLS 1.2 is taken, beside TLS 1.3 on the same port */
+} kith_listen_options;
+
+#define KITH_LISTEN_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(kith_listen_options), NULL, KITH_TLS12_NEVER                                        \
+    }
+
 /* Listens. url is "SCHEME://HOST:PORT": wss (WebSocket over TLS) or ws (plain WebSocket, only with
  * KITH_SECURITY_NONE), or any (every transport that this build has and the session's security
  * allows); HOST an IP address, IPv6 in brackets, or * for all interfaces; PORT 0 lets the system
@@ -662,6 +686,14 @@ KITH_API kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text);
  * set yet; LIMIT 64 listeners; CLOSED; NOMEM; THREAD */
 KITH_API KITH_MUST_USE kith_err kith_listen(kith_session *session, const char *url, void *tag,
                                             kith_listener **out);
+
+/* kith_listen() with options, which may be NULL.
+ * @thread loop
+ * @errors as kith_listen(); INVALID an option is out of range; CONFIG tls12 does not fit the
+ * session's security or min_level */
+KITH_API KITH_MUST_USE kith_err kith_listen_open(kith_session *session, const char *url,
+                                                 const kith_listen_options *options,
+                                                 kith_listener **out);
 
 /* Stops listening; connections already made stay. Ends in KITH_LISTENER_CLOSED.
  * @thread loop
@@ -677,11 +709,12 @@ typedef struct kith_dial_options {
     const kith_id *want; /* accept only this peer; NULL = whoever is there */
     const char *certificate_name; /* KITH_SECURITY_PKI: the host name or address that the other
                                      side's certificate must have; NULL = HOST of url */
+    kith_tls12 tls12;             /* whether TLS 1.2 is spoken with a listener that has only that */
 } kith_dial_options;
 
 #define KITH_DIAL_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(kith_dial_options), NULL, 0, NULL, NULL                                             \
+        sizeof(kith_dial_options), NULL, 0, NULL, NULL, KITH_TLS12_NEVER                           \
     }
 
 /* Connects to the peer at url: as for kith_listen(), but HOST may be a name and PORT must not be 0.
@@ -689,7 +722,7 @@ typedef struct kith_dial_options {
  * that trying again cannot mend (AUTH, UNTRUSTED, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is
  * final at once. options and out may be NULL. Copies url and options.
  * @thread loop
- * @errors as kith_listen(); LIMIT 1024 dials */
+ * @errors as kith_listen_open(); LIMIT 1024 dials */
 KITH_API KITH_MUST_USE kith_err kith_dial_open(kith_session *session, const char *url,
                                                const kith_dial_options *options, kith_dial **out);
 
