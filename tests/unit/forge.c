@@ -297,7 +297,7 @@ char *forge_pem(const char *label, const void *der, size_t bytes)
         *to++ = digits[three >> 12 & 63];
         *to++ = i + 1 < bytes ? digits[three >> 6 & 63] : '=';
         *to++ = i + 2 < bytes ? digits[three & 63] : '=';
-        if (i % 48 == 45) {
+        if (i % 48 == 45 && i + 3 < bytes) {
             *to++ = '\n';
         }
     }
