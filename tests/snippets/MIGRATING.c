@@ -3,6 +3,7 @@
  * MIGRATING.c: runs the C of docs/MIGRATING.md, all of it, and holds the page to what it says of
  * Kith's behaviour. tests/checks/snippets builds it. Uses kith.h alone.
  */
+#define _POSIX_C_SOURCE 200809L /* mkdtemp */
 #include "MIGRATING.snippets.c"
 
 #include <stdatomic.h>
@@ -446,11 +447,89 @@ static void be_quiet(void *user, kith_log_level level, const char *text)
     (void)user, (void)level, (void)text;
 }
 
+/* ---- certificates --------------------------------------------------------------------------- */
+
+static char *path_in(const char *folder, const char *name, const char *ending)
+{
+    static char paths[4][100];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s.%s", folder, name, ending);
+    return path;
+}
+
+/* A certificate that vouches for itself, for 127.0.0.1. */
+static void make_certificate(const char *folder, const char *name)
+{
+    char command[600];
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=%s -keyout %s -out %s "
+             "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE "
+             "2>/dev/null",
+             name, path_in(folder, name, "key"), path_in(folder, name, "pem"));
+    CHECK(system(command) == 0);
+}
+
+static void open_at(struct door *door, kith_loop *loop, const char *folder, const char *name,
+                    const char *trusted_file, kith_session **out)
+{
+    memset(door, 0, sizeof *door);
+    OK(open_door(door, loop, name, path_in(folder, name, "pem"), path_in(folder, name, "key"),
+                 trusted_file, out));
+}
+
+/* A URL whose port was free a moment ago. */
+static void free_url(kith_loop *loop, char out[100])
+{
+    struct witness probe;
+    witness_open(&probe, loop, "Probe");
+    snprintf(out, 100, "wss://127.0.0.1%.20s", strrchr(probe.url, ':'));
+    kith_session_close(probe.session, 0);
+    UNTIL(loop, probe.session == NULL);
+}
+
+static void the_door(void)
+{
+    char url[100];
+    char folder[] = "/tmp/kith-snippets-XXXXXX";
+    const char *const names[] = {"Ada", "Bob", "Eve"};
+    struct door ada, bob, eve;
+    kith_session *sessions[3];
+    kith_loop *loop;
+    CHECK(mkdtemp(folder) != NULL);
+    for (int i = 0; i < 3; i++) {
+        make_certificate(folder, names[i]);
+    }
+    OK(kith_loop_new(NULL, &loop));
+    free_url(loop, url);
+    open_at(&ada, loop, folder, "Ada", NULL, &sessions[0]);
+    open_at(&bob, loop, folder, "Bob", path_in(folder, "Ada", "pem"), &sessions[1]);
+    open_at(&eve, loop, folder, "Eve", path_in(folder, "Ada", "pem"), &sessions[2]);
+    for (int i = 0; i < 3; i++) {
+        remove(path_in(folder, names[i], "pem"));
+        remove(path_in(folder, names[i], "key"));
+    }
+    remove(folder);
+    OK(kith_listen(sessions[0], url, NULL, NULL));
+    OK(kith_dial_open(sessions[1], url, NULL, NULL));
+    UNTIL(loop, ada.ask != NULL);
+    CHECK(strlen(ada.fingerprint) == 64 && bob.ask == NULL);
+    answer_door(&ada, 1);
+    UNTIL(loop, ada.peer_count == 1 && bob.peer_count == 1 && ada.ask == NULL);
+    OK(kith_dial_open(sessions[2], url, NULL, NULL));
+    UNTIL(loop, ada.ask != NULL);
+    answer_door(&ada, 0);
+    UNTIL(loop, ada.ask == NULL);
+    CHECK(eve.peer_count == 0 && ada.peer_count == 1);
+    kith_loop_free(&loop);
+}
+
 int main(void)
 {
     kith_loop_config config = KITH_LOOP_CONFIG_INIT;
     kith_loop *loop;
     the_program();
+    the_door();
     the_thread();
     config.log = be_quiet;
     OK(kith_loop_new(&config, &loop));

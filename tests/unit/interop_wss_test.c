@@ -23,7 +23,7 @@
 
 static kith_loop *loop;
 static struct party ada;
-static struct forge_certificate root, ada_leaf, other_leaf;
+static struct forge_certificate root, ada_leaf, other_leaf, lone;
 static char folder[] = "/tmp/kith-interop-XXXXXX";
 
 /* ---- a program --------------------------------------------------------------------------- */
@@ -326,6 +326,83 @@ Test(interop_wss, openssl_dials_with_a_certificate)
     start(arguments);
     upgrade_and_be_refused();
     remove_certificates();
+}
+
+/* Openssl shows what it is given; nothing of it gets in, and each time we say why. */
+static void expect_not_let_in(const struct forge_certificate *leaf, size_t behind)
+{
+    char where[32];
+    const char *arguments[14] = {"openssl", "s_client", "-connect", where, "-tls1_3", "-quiet"};
+    make_certificates();
+    open_ada_with_certificates();
+    party_listen(&ada, "wss://127.0.0.1:0");
+    snprintf(where, sizeof where, "127.0.0.1:%s", port_of(ada.url));
+    if (leaf != NULL) {
+        arguments[6] = "-cert";
+        arguments[7] = file_of("leaf.pem", "CERTIFICATE", leaf->der, leaf->der_bytes);
+        arguments[8] = "-key";
+        arguments[9] = file_of("key.pem", "PRIVATE KEY", leaf->key, sizeof leaf->key);
+    }
+    if (behind > 0) {
+        FILE *file = fopen(in_folder("root.pem"), "w");
+        char *text = forge_pem("CERTIFICATE", root.der, root.der_bytes);
+        cr_assert_not_null(file);
+        for (size_t i = 0; i < behind; i++) {
+            cr_assert_geq(fputs(text, file), 0);
+        }
+        cr_assert_eq(fclose(file), 0);
+        free(text);
+        arguments[10] = "-cert_chain";
+        arguments[11] = in_folder("root.pem");
+    }
+    start(arguments);
+    for (int i = 0; i < 2000 && ada.session->stats.refused_auth == 0; i++) {
+        cr_assert_eq(kith_loop_step(loop, 10), KITH_OK);
+    }
+    listen_to_it();
+    cr_assert_eq(ada.session->stats.refused_auth, 1, "it said: %.2000s", (char *)other.heard);
+    cr_assert_eq(ada.connected, 0);
+    stop();
+    remove_certificates();
+}
+
+Test(interop_wss, no_certificate)
+{
+    NEEDS("openssl");
+    expect_not_let_in(NULL, 0);
+}
+
+/* Nine is what the TLS library reads at most, eight what we do. */
+Test(interop_wss, nine_certificates)
+{
+    NEEDS("openssl");
+    forge_leaf(&lone, "Other", NULL);
+    expect_not_let_in(&lone, 8);
+}
+
+Test(interop_wss, thirty_certificates)
+{
+    NEEDS("openssl");
+    forge_leaf(&lone, "Other", NULL);
+    expect_not_let_in(&lone, 29);
+}
+
+Test(interop_wss, a_certificate_with_a_nul_in_a_name)
+{
+    struct forge_certificate leaf;
+    struct forge_spec spec = {.subject = "Other", .dns = "a.example\0b.example", .dns_bytes = 19};
+    NEEDS("openssl");
+    forge(&leaf, &spec);
+    expect_not_let_in(&leaf, 0);
+}
+
+Test(interop_wss, a_certificate_of_many_kilobytes)
+{
+    struct forge_certificate leaf;
+    struct forge_spec spec = {.subject = "Other", .padding = 20000};
+    NEEDS("openssl");
+    forge(&leaf, &spec);
+    expect_not_let_in(&leaf, 0);
 }
 
 Test(interop_wss, gnutls_dials_with_a_certificate)

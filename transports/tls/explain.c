@@ -229,6 +229,10 @@ static kith_reason about_theirs(const struct failure *failure)
     default:
         break;
     }
+    if (!failure->handshake->judged && failure->error <= ASN_PARSE_E &&
+        failure->error >= ASN_ALT_NAME_E) {
+        return say(failure, KITH_REASON_UNTRUSTED, "the other side shows what is no certificate");
+    }
     if (about_certificates(failure->sent)) {
         return say(failure, KITH_REASON_UNTRUSTED,
                    "the other side's certificate cannot be used (error %d)", failure->error);
