@@ -220,7 +220,6 @@ static void called_in_every_state(struct place *place)
     }
     UNTIL(place, ada.newest->came == conn->offered);
     conn_close(conn, KITH_REASON_LEFT, 1);
-    CHECK(!conn_can_write(conn), "writable after close()");
     close_pair();
 }
 

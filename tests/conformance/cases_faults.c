@@ -106,7 +106,8 @@ enum {
     HELD_BYTES_MAX = 1024 * 1024
 };
 
-/* Sends until nothing more is taken. */
+/* Sends until nothing more is taken. A driver may wait for its next share of the loop and still be
+ * writable; then it is asked again. */
 static void fill(struct place *place, struct conn *conn)
 {
     uint64_t pulled = 0;
@@ -114,6 +115,7 @@ static void fill(struct place *place, struct conn *conn)
     UNTIL(place, conn->pulled > 0);
     while (pulled != conn->pulled || conn_can_write(conn)) {
         pulled = conn->pulled;
+        conn_offer(conn, 0);
         place_idle(place);
         CHECK(pulled < UNREAD_BYTES_MAX, "%llu bytes go where nobody reads",
               (unsigned long long)pulled);
