@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -40,6 +41,7 @@ enum {
 
 struct job {
     pid_t pid;
+    uint64_t begin_ms;
     FILE *said;
     char name[NAME_BYTES];
 };
@@ -87,6 +89,13 @@ static void run_here(const struct test_case *one, const struct transport *transp
     place_close(&place);
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void show(FILE *said)
 {
     char line[1024];
@@ -104,7 +113,8 @@ static void finish_one(void)
         struct job *job = &jobs[i];
         if (job->pid == pid) {
             int good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-            printf("%s %s\n", good ? "ok  " : "FAIL", job->name);
+            printf("%s %s (%llu ms)\n", good ? "ok  " : "FAIL", job->name,
+                   (unsigned long long)(now_ms() - job->begin_ms));
             if (!good) {
                 show(job->said);
                 if (WIFSIGNALED(status)) {
@@ -129,6 +139,7 @@ static void start(const struct test_case *one, const struct transport *transport
     job = &jobs[job_count];
     (void)fflush(stdout);
     job->said = tmpfile();
+    job->begin_ms = now_ms();
     job->pid = job->said != NULL ? fork() : -1;
     if (job->pid < 0) {
         perror("kith-test-conformance");
