@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/wire.h"
 
 enum { PACKET_BYTES = 4096, IN_FLIGHT_MAX = 16 };
 
@@ -332,11 +333,13 @@ static void info(struct kith_link *base, struct kith_link_info *out)
 static kith_err exporter(struct kith_link *base, const char *label, uint8_t *out, size_t out_bytes)
 {
     const struct memory_link *link = (const struct memory_link *)base;
+    struct kith_writer writer;
     if (!link->secure) {
         return KITH_ERR_UNSUPPORTED;
     }
+    writer = kith_writer_of(out, out_bytes);
     memset(out, label[0], out_bytes);
-    memcpy(out, &link->number, sizeof link->number);
+    kith_write_uint(&writer, link->number, sizeof link->number);
     out[sizeof link->number] = link->spliced ? (uint8_t)link->dialled : 7;
     return KITH_OK;
 }
