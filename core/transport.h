@@ -17,6 +17,18 @@
  * Re-entrancy: calls down never call up inline; a driver puts the consequence off with kith_defer()
  * or waits for its socket. Up-calls may call down inline (an up-call may close the link it is
  * about).
+ *
+ * What a link carries, by the driver's capabilities
+ *   control    always: one reliable ordered byte stream each way; kith_up_pull(), kith_up_rx()
+ *   lanes      with ONE_LANE the core cuts them into frames of the control stream. With MANY_LANES
+ *              each is a stream of its own, so that no lane waits for another's lost packet, and
+ *              its bytes are lent, not copied: kith_up_lane_peek() and what follows it
+ *   datagrams  with DATAGRAMS, of the transport's own; else they too are frames of the control
+ * stream A driver that can write serves them in that order: control until there is none, then
+ * datagrams, then lanes; and looks at control again after each lane chunk.
+ *
+ * On a link with MANY_LANES control and lanes do not wait for each other, nor do two lanes: bytes
+ * of a lane may come before the control frame that was sent before them. The core copes.
  */
 #ifndef KITH_CORE_TRANSPORT_H
 #define KITH_CORE_TRANSPORT_H
@@ -83,9 +95,21 @@ struct kith_scheme {
     int secure;
 };
 
+/* What a driver can do: one of the first two, with or without the third. */
 enum {
-    KITH_DRIVER_ONE_LANE =
-        1 /* frames of everything share one ordered byte stream; the core multiplexes */
+    KITH_DRIVER_ONE_LANE = 1,
+    KITH_DRIVER_MANY_LANES = 2,
+    KITH_DRIVER_DATAGRAMS = 4,
+};
+
+/* Bytes of one lane that the core lends, in up to so many pieces (a message's length and its bytes
+ * are two). */
+enum { KITH_LANE_SLICES_MAX = 16 };
+struct kith_lane_bytes {
+    uint64_t lane, offset; /* of the first byte, counted from the lane's beginning */
+    size_t count;          /* of all slices: 1 to 16 KiB */
+    size_t slice_count;
+    struct kith_slice slices[KITH_LANE_SLICES_MAX];
 };
 
 struct kith_driver {
@@ -118,10 +142,12 @@ struct kith_driver {
     kith_err (*dial)(struct kith_link *link, const struct kith_address *address);
 
     /* Ends a link in whatever state it is; idempotent; one kith_up_down() follows later. With flush
-     * the driver first pulls and writes what the core still has, then closes in the transport's way
-     * so that the other side reads everything; the core bounds that with KITH_LINK_CLOSE_MS and
-     * then calls again without flush. Without flush: at once. code is the kith_reason, for
-     * transports with close codes of their own (WebSocket: 4000 + code). */
+     * the driver first pulls and writes the control bytes that the core still has, then closes in
+     * the transport's way so that the other side reads them; the core bounds that with
+     * KITH_LINK_CLOSE_MS and then calls again without flush. Without flush: at once. In both cases
+     * the lanes are over: bytes lent are the core's again, and the driver reads none of them after
+     * this call. code is the kith_reason, for transports with close codes of their own (WebSocket:
+     * 4000 + code). */
     void (*close)(struct kith_link *link, unsigned code, int flush);
 
     /* The core has bytes to send: pull soon, at the latest when this turn ends, and again whenever
@@ -140,6 +166,10 @@ struct kith_driver {
     /* 1 when bytes pulled now would go to the network at once, as far as is known without trying; 0
      * when they would wait. Legal in every state. */
     int (*can_write)(struct kith_link *link);
+
+    /* The largest datagram that can be sent now, in bytes; 0 = none. It may change with the path.
+     * Legal in every state. NULL without KITH_DRIVER_DATAGRAMS. */
+    size_t (*datagram_max)(struct kith_link *link);
 };
 
 /* ---- up-calls: what a driver tells the core -------------------------------------------------- */
@@ -153,17 +183,51 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
  * the core asserts it. */
 void kith_up_link(struct kith_link *link);
 
-/* Asks for the next bytes to send: the core writes up to room bytes to out and gives their number,
- * 0 for none. The bytes are the driver's from then on. room is at least 2048. */
+/* Asks for the next bytes of the control stream: the core writes up to room bytes to out and gives
+ * their number, 0 for none. The bytes are the driver's from then on. room is at least 2048. */
 size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room);
 
-/* Bytes that came, in order. Borrowed for the call. After close() the core ignores them. */
+/* Bytes of the control stream that came, in order. Borrowed for the call. After close() the core
+ * ignores them. */
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
 
+/* KITH_DRIVER_MANY_LANES. Asks for the bytes of a lane to send next: 1 and *out, or 0 for none.
+ * Legal in every state. The bytes are lent: the driver may read them until kith_up_lane_done() says
+ * that it need not any more, close() takes them back, or kith_up_down() is called. Nothing has
+ * happened yet: the next peek may give other bytes, unless kith_up_lane_took() comes first. */
+int kith_up_lane_peek(struct kith_link *link, struct kith_lane_bytes *out);
+
+/* The first count bytes of the last peek of this turn are on their way; another peek did not come
+ * between. */
+void kith_up_lane_took(struct kith_link *link, uint64_t lane, size_t count);
+
+/* The transport takes no bytes of this lane for now: peeks pass it over, until the second call. */
+void kith_up_lane_blocked(struct kith_link *link, uint64_t lane);
+void kith_up_lane_writable(struct kith_link *link, uint64_t lane);
+
+/* The transport will not read this lane's bytes below offset upto any more. Never goes back; may
+ * come before or after the other side's core has confirmed them. */
+void kith_up_lane_done(struct kith_link *link, uint64_t lane, uint64_t upto);
+
+/* Bytes of a lane that came, in order within the lane; the first ones of a link need not be at
+ * offset 0. lane and offset are as the other side wrote them, unchecked. Borrowed for the call.
+ * After close() the core ignores them. */
+void kith_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, const uint8_t *bytes,
+                     size_t count);
+
+/* KITH_DRIVER_DATAGRAMS. Asks for the next datagram: 1, its bytes in out and their number (0 is
+ * one) in *count, or 0 for none. Those larger than room are dropped and counted. */
+int kith_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count);
+
+/* A datagram that came. Borrowed for the call. */
+void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
+
 /* The link is gone, for whatever reason: exactly once for each link accepted or dialled, also after
- * close(). reason is one of LOST (or LOCAL after close()), TIMEOUT, REFUSED, UNREACHABLE, AUTH
- * (transport refused the key), NOT_KITH, PROTOCOL, INTERNAL. detail: one sentence for a person,
- * borrowed, never NULL, no secrets. */
+ * close(). All lent bytes are the core's again. reason is one of LOST (or LOCAL after close()),
+ * TIMEOUT, REFUSED, UNREACHABLE, AUTH (transport refused the key), NOT_KITH, PROTOCOL, INTERNAL;
+ * or, where the other side closed with a code of ours and no bytes that say so may have come, what
+ * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never NULL, no
+ * secrets. */
 void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail);
 
 /* The session's key of that identity, or NULL. Valid for the call. */
