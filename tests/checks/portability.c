@@ -4,7 +4,7 @@
  * yet: two sessions meet over the memory hub in virtual time, plain and secure, talk and leave.
  * Needs C11 and its library alone; the cryptography stands in for one and protects nothing.
  *
- * Prints a digest of every byte on the wire and of when peers came and went: it must be the same on
+ * Prints a digest of every byte on the wire, and of when what was told: it must be the same on
  * every machine. For the check beside it.
  */
 #include <stdio.h>
@@ -152,7 +152,6 @@ static uint8_t bytes_to_send[300000];
 struct side {
     struct kith_session *session;
     struct kith_peer *peer;
-    uint8_t time[8]; /* of the last news */
     size_t came, delivered;
     int departed, closed;
 };
@@ -170,16 +169,24 @@ static void on_wire(void *user, int from_dialer, uint8_t *bytes, size_t count)
     wire_bytes += count;
 }
 
+/* What an application was told, and when, belongs to the digest. */
+static void note(uint8_t what)
+{
+    uint8_t bytes[9];
+    struct kith_writer writer = kith_writer_of(bytes, sizeof bytes);
+    kith_write_uint(&writer, what, 1);
+    kith_write_uint(&writer, env.now_us, 8);
+    absorb(&wire, bytes, sizeof bytes);
+}
+
 static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state state,
                     kith_reason reason, const char *text, void *user)
 {
     struct side *side = user;
-    struct kith_writer time = kith_writer_of(side->time, sizeof side->time);
     (void)session;
     (void)reason;
     (void)text;
-    kith_write_uint(&time, env.now_us, sizeof side->time);
-    absorb(&wire, side->time, sizeof side->time);
+    note('P');
     side->peer = state == KITH_PEER_CONNECTED ? peer : NULL;
     side->departed += state == KITH_PEER_DEPARTED;
 }
@@ -193,6 +200,7 @@ static void on_message(kith_session *session, kith_peer *peer, const kith_messag
     (void)peer;
     MUST(message->channel < MESSAGES && message->data_bytes == sizes[message->channel]);
     MUST(memcmp(message->data, bytes_to_send, message->data_bytes) == 0);
+    note((uint8_t)message->channel);
     side->came++;
 }
 
@@ -203,6 +211,7 @@ static void on_fate(kith_session *session, kith_peer *peer, uint64_t ticket, kit
     (void)session;
     (void)peer;
     MUST(ticket >= 1 && ticket <= MESSAGES && fate == KITH_FATE_DELIVERED);
+    note('F');
     side->delivered++;
 }
 
@@ -270,7 +279,8 @@ static void say_all(struct side *side)
     }
 }
 
-static void talk(int secure)
+/* Over one stream, or over a bad network with a stream for each channel. */
+static void talk(int secure, int streams)
 {
     const kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
     struct kith_memory_hub hub;
@@ -280,6 +290,15 @@ static void talk(int secure)
     kith_memory_hub_init(&hub, &env);
     hub.delay_us = 3000;
     hub.tap = on_wire;
+    if (streams) {
+        hub.driver.capabilities = KITH_DRIVER_MANY_LANES | KITH_DRIVER_DATAGRAMS;
+        hub.seed = 7;
+        hub.jitter_us = 2500;
+        hub.bytes_per_s = 5000000;
+        hub.loss_ppm = 20000;
+        hub.loss_delay_us = 9000;
+        hub.piece_bytes = 900;
+    }
     join(&ada, &hub, "Ada", secure);
     join(&bob, &hub, "Bob", secure);
     /* Too early: Bob tries again after pauses whose length is drawn by lot. */
@@ -315,8 +334,9 @@ int main(void)
                                       toy_public, toy_sign, toy_verify, toy_wipe};
     wire = digest_of('W');
     (void)toy_random(&seed, bytes_to_send, sizeof bytes_to_send);
-    talk(0);
-    talk(1);
+    talk(0, 0);
+    talk(1, 0);
+    talk(1, 1);
     kith_env_fini(&env);
     MUST(blocks == 0);
     squeeze(&wire, text);
