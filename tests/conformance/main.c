@@ -17,15 +17,19 @@
 
 #include "cases.h"
 #include "check.h"
+#ifdef KITH_HAS_WEBSOCKET
 #include "transports/websocket/websocket.h"
+#endif
 
 static const struct transport transports[] = {
     {"mem-one", NULL, KITH_DRIVER_ONE_LANE, "mem", 0, "mems"},
     {"mem-one-datagrams", NULL, KITH_DRIVER_ONE_LANE | KITH_DRIVER_DATAGRAMS, "mems", 1, "mem"},
     {"mem-many", NULL, KITH_DRIVER_MANY_LANES, "mems", 1, "mem"},
     {"mem-many-datagrams", NULL, KITH_DRIVER_MANY_LANES | KITH_DRIVER_DATAGRAMS, "mem", 0, "mems"},
+#ifdef KITH_HAS_WEBSOCKET
     {"ws", &kith_websocket_driver, 0, "ws", 0, "wss"},
     {"wss", &kith_websocket_driver, 0, "wss", 1, "ws"},
+#endif
 };
 
 static const struct test_case *const lists[] = {

@@ -3,7 +3,6 @@
  * path.c: see path.h. The relay holds one buffer in each direction and reads no further while that
  * is full, so it is as slow as whoever it writes to.
  */
-#define _GNU_SOURCE /* accept4 */
 #include "path.h"
 
 #include <errno.h>
@@ -31,7 +30,7 @@ int stranger_connect(uint16_t port)
 {
     struct sockaddr_in address = here(port);
     int small = 4096;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fd >= 0, "%s", strerror(errno));
     /* Little room, so that who does not read is noticed soon. */
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -46,10 +45,11 @@ int stranger_listen(uint16_t *port)
     struct sockaddr_in address = here(0);
     socklen_t bytes = sizeof address;
     int small = 4096;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fd >= 0, "%s", strerror(errno));
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    CHECK(bind(fd, (struct sockaddr *)(void *)&address, bytes) == 0 && listen(fd, 16) == 0 &&
+    CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+              bind(fd, (struct sockaddr *)(void *)&address, bytes) == 0 && listen(fd, 16) == 0 &&
               getsockname(fd, (struct sockaddr *)(void *)&address, &bytes) == 0,
           "%s", strerror(errno));
     *port = ntohs(address.sin_port);
@@ -58,7 +58,9 @@ int stranger_listen(uint16_t *port)
 
 int stranger_accept(int listener)
 {
-    return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept(listener, NULL, NULL);
+    CHECK(fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "%s", strerror(errno));
+    return fd;
 }
 
 void stranger_say(int fd, const void *bytes, size_t count)

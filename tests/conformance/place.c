@@ -2,17 +2,20 @@
  *
  * place.c: see place.h.
  */
-#define _DEFAULT_SOURCE /* DT_* */
 #include "place.h"
 
 #include <dirent.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "runtime/runtime.h"
+
+#if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#include <malloc.h>
+#define HAS_MALLINFO2
+#endif
 
 enum { PATIENCE_US = 60 * 1000 * 1000, STEP_MS = 20 };
 
@@ -67,7 +70,7 @@ static void *counted_realloc(void *user, void *block, size_t bytes)
 
 size_t heap_bytes(void)
 {
-#if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#ifdef HAS_MALLINFO2
     return mallinfo2().uordblks;
 #else
     return 0;
