@@ -304,6 +304,24 @@ static void a_dialler_that_says_nothing(struct place *place)
     (void)close(stranger);
 }
 
+/* It bounds the handshake and nothing after. */
+static void the_deadline_ends_with_the_handshake(struct place *place)
+{
+    uint64_t until_us;
+    struct conn *at_ada, *at_bob;
+    open_impatient(&ada, place);
+    open_impatient(&bob, place);
+    place->hub.delay_us = 1000;
+    core_pair(&ada, &bob, &at_ada, &at_bob);
+    until_us = place->env->now_us + 3 * SHORT_MS * 1000;
+    while (place->env->now_us <= until_us) {
+        conn_offer(at_bob, 1);
+        place_turn(place);
+    }
+    CHECK(!conn_is_down(at_ada) && !conn_is_down(at_bob), "%s; %s", at_ada->detail, at_bob->detail);
+    close_both();
+}
+
 const struct test_case address_cases[] = {
     {"any_port_is_a_real_one", 0, any_port_is_a_real_one},
     {"a_port_in_use", 0, a_port_in_use},
@@ -321,5 +339,6 @@ const struct test_case address_cases[] = {
     {"a_handshake_that_takes_too_long", NEEDS_HUB, a_handshake_that_takes_too_long},
     {"an_acceptor_that_says_nothing", NEEDS_SOCKETS, an_acceptor_that_says_nothing},
     {"a_dialler_that_says_nothing", NEEDS_SOCKETS, a_dialler_that_says_nothing},
+    {"the_deadline_ends_with_the_handshake", 0, the_deadline_ends_with_the_handshake},
     {NULL, 0, NULL},
 };
