@@ -92,9 +92,14 @@ static void send_adopt(struct kith_peer *peer, uint64_t type)
                    kith_adopt_encode(&adopt, type == KITH_FRAME_ADOPT, body));
 }
 
-/* Takes the other side's table: the sender goes back, or forward, to what the receiver has. */
+/* Takes the other side's table: the sender goes back, or forward, to what the receiver has. Before
+ * that the transport that carried the lanes must let go of what it borrowed. */
 static int take_table(struct kith_peer *peer, const struct kith_adopt *adopt)
 {
+    const struct kith_conn *old = peer->active;
+    if (old != NULL && (old->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
+        old->driver->lanes_end(old->link);
+    }
     for (size_t i = 0; i < adopt->lane_count; i++) {
         if (!kith_lane_tx_resume(&peer->tx[adopt->lanes[i].lane], &adopt->lanes[i],
                                  kith_peer_settle, peer)) {
@@ -127,9 +132,6 @@ static void retire(struct kith_peer *peer, struct kith_conn *old)
     old->peer = NULL;
     kith_timer_stop(env, &old->ping_timer);
     kith_datagrams_drop(old);
-    if ((old->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
-        old->driver->lanes_end(old->link);
-    }
     if (kith_timer_set(env, &old->timer,
                        env->now_us + (uint64_t)peer->session->config.handshake_ms * 1000) !=
         KITH_OK) {

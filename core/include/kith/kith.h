@@ -371,8 +371,8 @@ typedef struct kith_listener_event {
 typedef enum kith_dial_event_kind {
     KITH_DIAL_WAITING = 1, /* an attempt failed with reason; the next follows in retry_in_ms. Also
                               after READY, while the peer is INTERRUPTED */
-    KITH_DIAL_READY = 2,   /* connected to peer */
-    KITH_DIAL_FAILED = 3,  /* final: no further attempt makes sense, or the time to try is over */
+    KITH_DIAL_READY = 2, /* connected to peer, once; it connects again by itself when that breaks */
+    KITH_DIAL_FAILED = 3, /* final: no further attempt makes sense, or the time to try is over */
     KITH_DIAL_CLOSED =
         4 /* final: the peer departed with reason, or kith_dial_cancel() (reason LOCAL) */
 } kith_dial_event_kind;
@@ -383,9 +383,9 @@ typedef struct kith_dial_event {
     const char *url;           /* as given to kith_dial_open(); borrowed for the callback */
     kith_reason reason;        /* WAITING, FAILED, CLOSED */
     const char *detail;        /* WAITING, FAILED: what happened and what to do; else "" */
-    kith_peer *peer;           /* READY; WAITING when the peer of this dial was interrupted; else NULL */
-    uint32_t retry_in_ms;      /* WAITING */
-    void *tag;                 /* as given in kith_dial_options */
+    kith_peer *peer;      /* READY; WAITING when the peer of this dial was interrupted; else NULL */
+    uint32_t retry_in_ms; /* WAITING */
+    void *tag;            /* as given in kith_dial_options */
 } kith_dial_event;
 
 typedef struct kith_message {
@@ -580,7 +580,8 @@ typedef struct kith_dial_options {
         sizeof(kith_dial_options), NULL, 0, NULL                                                   \
     }
 
-/* Connects to the peer at url: as for kith_listen(), but HOST may be a name and PORT must not be 0.
+/* Connects to the peer at url, and again when that connection breaks, until the peer has departed:
+ * as for kith_listen(), but HOST may be a name and PORT must not be 0.
  * Tries again after refusals and time-outs, waiting 100 ms, doubling to 5 s, each ±25 %; a failure
  * that trying again cannot mend (AUTH, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is final at once.
  * options and out may be NULL. Copies url and
