@@ -66,7 +66,7 @@ def signals_leave(c):
 @case
 def second_signal_at_once(c):
     """Somebody who is sent something and hangs cannot hold up a user who wants out now."""
-    alice, bob = pair(c, c.new_key())
+    alice, bob = pair(c, c.new_key(), "--resume-window", "1")
     alice.send_signal(signal.SIGSTOP)
     say_into_queue(bob, "held up")
     bob.send_signal(signal.SIGINT)
