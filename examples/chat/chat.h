@@ -39,7 +39,9 @@ struct chat_dial {
 /* Where a person types: from keys to lines, and the rows on the screen that show them. */
 struct console {
     int is_used;
-    int is_away; /* the terminal is somebody else's: we are in the background */
+    int is_away;    /* the terminal is somebody else's: we are in the background */
+    int is_refused; /* a key did nothing, which is not told yet */
+    int is_full;    /* because the line has no room for more */
     struct keys keys;
     struct editor editor;
     struct screen screen;

@@ -105,14 +105,18 @@ static int take_key(struct chat *chat, struct key key)
     case EDITOR_CHANGED:
         break;
     case EDITOR_REFUSED:
-        screen_bell();
+        console->is_refused = 1;
+        break;
+    case EDITOR_FULL:
+        console->is_refused = 1;
+        console->is_full = 1;
         break;
     case EDITOR_LINE:
         finish_line(chat);
         break;
     case EDITOR_COMPLETE:
         if (complete_line(&console->editor, &chat->people) != 0) {
-            screen_bell();
+            console->is_refused = 1;
         }
         break;
     case EDITOR_END:
@@ -129,6 +133,20 @@ static int take_key(struct chat *chat, struct key key)
     }
     console->screen.is_stale = 1;
     return 0;
+}
+
+/* Says once what may have been refused key by key. */
+static void tell_refused(struct chat *chat)
+{
+    struct console *const console = &chat->console;
+    if (console->is_full) {
+        report_note(&chat->report, "a line has at most 65536 bytes: the rest was not taken");
+    }
+    if (console->is_refused) {
+        screen_bell();
+    }
+    console->is_refused = 0;
+    console->is_full = 0;
 }
 
 int console_read(struct chat *chat)
@@ -149,6 +167,7 @@ int console_read(struct chat *chat)
         }
     }
     text_wipe(bytes, sizeof bytes);
+    tell_refused(chat);
     return ends;
 }
 

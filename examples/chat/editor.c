@@ -93,7 +93,7 @@ int editor_insert(struct editor *editor, const char *text, size_t bytes)
 
 static enum editor_result insert_or_refuse(struct editor *editor, const char *text, size_t bytes)
 {
-    return editor_insert(editor, text, bytes) == 0 ? EDITOR_CHANGED : EDITOR_REFUSED;
+    return editor_insert(editor, text, bytes) == 0 ? EDITOR_CHANGED : EDITOR_FULL;
 }
 
 /* The two letters before the cursor change places. */

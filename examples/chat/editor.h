@@ -32,7 +32,8 @@ struct editor {
 enum editor_result {
     EDITOR_NOTHING,
     EDITOR_CHANGED,   /* text or cursor: show it */
-    EDITOR_REFUSED,   /* there is no more room, or nothing in that direction */
+    EDITOR_REFUSED,   /* there is nothing in that direction */
+    EDITOR_FULL,      /* that does not fit any more */
     EDITOR_LINE,      /* it is finished: take it, then editor_clear() */
     EDITOR_COMPLETE,  /* the word before the cursor: editor_insert() the rest of it */
     EDITOR_END,       /* no more lines will come */

@@ -14,8 +14,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Bracketed paste off, lines wrap again, no colours. */
-#define BACK_TO_NORMAL "\033[?2004l\033[?7h\033[0m"
+/* Bracketed paste off, lines wrap again; after a crash, which may come anywhere, no colour either.
+ */
+#define BACK_TO_NORMAL "\033[?2004l\033[?7h"
+#define AFTER_CRASH    "\033[0m\r\n"
 
 enum { CRASHES = 6, ENDS = 4 };
 static const int crash_signals[CRASHES] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT};
@@ -59,7 +61,7 @@ static void restore(void)
 static void on_crash(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    if (is_drawn_on && write(STDOUT_FILENO, "\r\n", 2) < 0) {
+    if (is_drawn_on && write(STDOUT_FILENO, AFTER_CRASH, sizeof AFTER_CRASH - 1) < 0) {
         is_drawn_on = 0;
     }
     restore();
