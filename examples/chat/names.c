@@ -38,10 +38,13 @@ size_t names_unquote(const char *text, char *out, size_t room)
     if (text[0] != '"') {
         return 0;
     }
-    for (size_t at = 1; text[at] != '\0' && used < room - 1; at++) {
+    for (size_t at = 1; text[at] != '\0'; at++) {
         if (text[at] == '"') {
             out[used] = '\0';
             return at + 1;
+        }
+        if (used == room - 1) {
+            return 0;
         }
         at += text[at] == '\\' && text[at + 1] != '\0';
         out[used++] = text[at];
