@@ -7,7 +7,7 @@
 # are those of Debian's packages.
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev"
-kith_tools_test="g++ libcriterion-dev python3 openssl"
+kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl"
 
 kith_tool_works() {
     case $1 in
@@ -19,6 +19,7 @@ kith_tool_works() {
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] ;;
     libuv1-dev) pkg-config --exists libuv ;;
     libcriterion-dev) pkg-config --exists criterion ;;
+    libqrencode-dev) pkg-config --exists libqrencode ;;
     python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A person at a terminal: what is typed and what is seen, while messages come. screen.py is the
 terminal, and complains of whatever it is sent that it should not be."""
+import os
 import re
 import signal
-import subprocess
 
 from harness import Process, case, check, free_port
 from screen import AtTerminal, person
@@ -226,7 +226,9 @@ def suspend(c):
                        env={"PS1": "ready$ ", "CHAT": c.program("kith-chat")})
     shell.expect_text(r"^ready\$$")
     before = shell.settings()
-    shell.type(f'"$CHAT" --name alice --key {key} --listen {url}\n')
+    # The pid first, and a program of that pid in place of the one that told it.
+    shell.type(f"sh -c 'echo pid $$; exec \"$CHAT\" --name alice --key {key} --listen {url}'\n")
+    pid = int(shell.expect_text(r"^pid (\d+)$")[1])
     shell.expect_said(CLOCK + r"\* listening: ")
     bob = c.chat("bob", "--connect", url, key=key)
     bob.expect_peer("alice")
@@ -239,10 +241,7 @@ def suspend(c):
         if stop == "\x1a":
             shell.type(stop)
         else:
-            pid = next(int(line.split()[0]) for line in subprocess.run(
-                ["ps", "-o", "pid=,comm=", "--tty", shell.tty()], capture_output=True, text=True,
-                check=True).stdout.splitlines() if "kith-chat" in line)
-            subprocess.run(["kill", f"-{stop}", str(pid)], check=True)
+            os.kill(pid, getattr(signal, "SIG" + stop))
         shell.wait("the shell's word", lambda: len(re.findall("Stopped", shell.raw)) > number)
         shell.type("echo mark$((40 + %d))\n" % number)
         shell.expect_text(f"^mark{40 + number}$")

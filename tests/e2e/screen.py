@@ -311,9 +311,6 @@ class AtTerminal(Process):
             raise Failure(f"{failure}; the terminal shows (cursor in row {self.screen.y}, column "
                           f"{self.screen.x})\n{shown}\n   raw: {self.raw[-300:]!r}") from None
 
-    def tty(self):
-        return os.ttyname(self.slave)
-
     def settings(self):
         return termios.tcgetattr(self.slave)
 
