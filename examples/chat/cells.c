@@ -76,7 +76,7 @@ size_t cells_next(const char *text, size_t bytes, size_t at)
     while (at < bytes) {
         const size_t taken = text_decode(text + at, bytes - at, &code);
         const int is_flag = may_be_flag && is_flag_half(code);
-        if (code < 0x20 || before < 0x20 ||
+        if (code < 0x80 || before < 0x20 ||
             (cells_of(code) > 0 && before != JOINER && !is_skin_colour(code) && !is_flag)) {
             break;
         }
@@ -89,8 +89,11 @@ size_t cells_next(const char *text, size_t bytes, size_t at)
 
 size_t cells_previous(const char *text, size_t bytes, size_t at)
 {
-    size_t found = 0;
-    for (size_t next = 0; next < at; next = cells_next(text, bytes, next)) {
+    size_t found = at > 0 ? at - 1 : 0;
+    while (found > 0 && (unsigned char)text[found] >= 0x80) {
+        found--; /* to ASCII, with which a letter begins in any case */
+    }
+    for (size_t next = found; next < at; next = cells_next(text, bytes, next)) {
         found = next;
     }
     return found;

@@ -129,14 +129,11 @@ static int take_lines(struct keyfile *keyfile, char *text, size_t bytes, const c
         }
         line = is_last ? end : end + 1;
     }
-    if (keyfile->count == 0) {
-        return wrong(problem, "make one with `kith-chat --new-key FILE`",
-                     "there is no key in %.200s", path);
-    }
     return 0;
 }
 
-int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
+/* Reads a file that may have no key in it. Gives 0, or -1 with *problem filled. */
+static int read_keys(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
 {
     char text[FILE_BYTES_MAX + 1];
     keyfile->count = 0;
@@ -150,6 +147,18 @@ int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_probl
         keyfile_wipe(keyfile);
     }
     return result;
+}
+
+int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
+{
+    if (read_keys(keyfile, path, problem) != 0) {
+        return -1;
+    }
+    if (keyfile->count == 0) {
+        return wrong(problem, "make one with `kith-chat --new-key FILE`",
+                     "there is no key in %.200s", path);
+    }
+    return 0;
 }
 
 void keyfile_wipe(struct keyfile *keyfile)
@@ -239,25 +248,13 @@ static int look_for(const struct keyfile *keyfile, const kith_key *key, const ch
     return 0;
 }
 
-/* Fills keyfile from a file that need not be there, nor have a key in it. */
-static int read_if_there(struct keyfile *keyfile, const char *path, int *is_there,
-                         struct keyfile_problem *problem)
-{
-    struct stat status;
-    keyfile->count = 0;
-    *is_there = stat(path, &status) == 0;
-    if (!*is_there || status.st_size == 0) {
-        return 0;
-    }
-    return keyfile_read(keyfile, path, problem);
-}
-
 int keyfile_add(const char *path, const kith_key *key, struct keyfile_problem *problem)
 {
     static struct keyfile keyfile; /* too large for some stacks */
     char line[1 + LINE_BYTES_MAX + 1] = "\n";
-    int is_there;
-    int result = read_if_there(&keyfile, path, &is_there, problem);
+    const int is_there = access(path, F_OK) == 0;
+    keyfile.count = 0;
+    int result = is_there ? read_keys(&keyfile, path, problem) : 0;
     if (result == 0) {
         result = look_for(&keyfile, key, path, problem);
     }

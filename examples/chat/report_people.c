@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cells.h"
+#include "names.h"
 #include "report_lines.h"
 #include "text.h"
 
@@ -133,7 +134,9 @@ void report_said(struct report *report, const struct person *person, const char 
     if (person != NULL) {
         put_speaker(report, PRIVATE, "[you -> ", person->shown, "] ");
     } else {
-        put_speaker(report, OWN, "<", report->options->name, "> ");
+        char own[NAMES_QUOTED_BYTES_MAX + 1];
+        names_quote(report->options->name, own);
+        put_speaker(report, OWN, "<", own, "> ");
     }
     text_put_safe(stdout, text, bytes);
     putc('\n', stdout);

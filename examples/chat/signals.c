@@ -25,9 +25,9 @@ static void on_signal(int number)
     errno = kept;
 }
 
-static void catch_all(const int *numbers, size_t count)
+static void catch_all(const int *numbers, size_t count, int flags)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags};
     for (size_t i = 0; i < count; i++) {
         struct sigaction before;
         /* nohup, and a shell that starts us in the background, want some ignored. */
@@ -52,9 +52,10 @@ int signals_open(int with_terminal)
     write_end = ends[1];
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
-    catch_all(ends_it, sizeof ends_it / sizeof ends_it[0]);
+    /* Those that end it also end a write that nobody takes; the others must not. */
+    catch_all(ends_it, sizeof ends_it / sizeof ends_it[0], 0);
     if (with_terminal) {
-        catch_all(of_terminal, sizeof of_terminal / sizeof of_terminal[0]);
+        catch_all(of_terminal, sizeof of_terminal / sizeof of_terminal[0], SA_RESTART);
     }
     return ends[0];
 }

@@ -406,6 +406,7 @@ def private_messages(c):
     carol = person(c, "carol", "--connect", url, "--connect", bob.url(), key=key)
     carol.expect_below("2 connected")
     alice.expect_below("2 connected")
+    bob.expect_peer("carol")
     carol.type("/to alice just us\r")
     carol.expect_said(CLOCK + r"\[you -> alice\] just us$")
     alice.expect_said(CLOCK + r"\[carol -> you\] just us$")
@@ -490,8 +491,10 @@ def redial(c):
     keen = c.chat("keen", "--redial", "--connect", url, key=key)
     for name in ("bob", "tired", "machine", "keen"):
         first.expect_peer(name)
-    bob.expect_below("1 connected")
-    tired.expect_below("1 connected")
+    for chat in (bob, tired):
+        chat.expect_below("1 connected")
+    for chat in (machine, keen):  # what breaks before is no connection that was lost
+        chat.expect("dial", state="ready")
     first.send_signal(signal.SIGKILL)
     bob.expect_said(re.escape(f"* the connection was lost: trying {url} again"))
     bob.expect_below(f"nobody is connected . trying {re.escape(url)}$")
@@ -560,6 +563,8 @@ def add_key_rules(c):
     check(path.stat().st_mode & 0o777 == 0o600, f"mode {path.stat().st_mode:o}")
     again = add_key(c, path, team + "\n" + key.read_text())
     check(again.status == 0 and "already" in again.stdout_text(), again.stdout_text() + again.stderr_text())
+    empty = add_key(c, c.write("empty.key", "# none yet\n"), shown)
+    check(empty.status == 0 and (c.folder / "empty.key").read_text() == "# none yet\n" + key.read_text(), "empty")
     hexed = add_key(c, c.folder / "made.key", "other:" + "cd" * 16)
     check(hexed.status == 0 and (c.folder / "made.key").read_text() == "other:" + "cd" * 16 + "\n", "hex")
     slip = shown.replace(shown[10], "A" if shown[10] != "A" else "B", 1)
