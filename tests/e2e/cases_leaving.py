@@ -156,7 +156,8 @@ def at_a_terminal(c):
     master, slave = pty.openpty()
     alice = subprocess.Popen([c.program("kith-chat"), "--name", "alice", "--key", str(key),
                               "--listen", url], stdin=slave, stdout=slave, stderr=slave,
-                             env={k: v for k, v in os.environ.items() if k != "NO_COLOR"},
+                             env={**{k: v for k, v in os.environ.items() if k != "NO_COLOR"},
+                                  "TERM": "xterm"},
                              start_new_session=True)
     os.close(slave)
     try:
