@@ -8,6 +8,7 @@
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev"
 kith_tools_test="g++ libcriterion-dev python3 openssl"
+kith_tools_valgrind="valgrind"
 
 kith_tool_works() {
     case $1 in
@@ -24,7 +25,7 @@ kith_tool_works() {
     esac >/dev/null 2>&1
 }
 
-# kith_tools_need build|test...: returns when everything is there, else exits with 2 after saying the
+# kith_tools_need build|test|valgrind...: returns when everything is there, else exits with 2 after saying the
 # one line that installs it.
 kith_tools_need() {
     local group variable tool command log
