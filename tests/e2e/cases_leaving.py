@@ -13,7 +13,6 @@ from cases_talk import pair, three
 from harness import case, check, free_port
 
 
-
 @case
 def killed(c):
     """It is missed at once, and given up after a while."""

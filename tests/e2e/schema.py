@@ -74,7 +74,7 @@ def parse(text):
     return events, examples
 
 
-EVENTS, EXAMPLES = parse(PAGE.read_text())
+EVENTS, EXAMPLES = parse(PAGE.read_text("utf-8"))
 
 
 def problems_of(event):

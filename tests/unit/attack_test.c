@@ -309,7 +309,7 @@ Test(attack, peers_that_send_anything_mutated)
 Test(attack, coming_and_going)
 {
     open_world(1, 0);
-    for (int i = 0; i < 500; i++) {
+    for (uint64_t i = 0; i < bench_rounds(500); i++) {
         stranger_make(&eve, &strangers, ada, 0);
         cr_assert(stranger_connect(&eve));
         stranger_shake(&eve);

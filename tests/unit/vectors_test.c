@@ -275,7 +275,7 @@ Test(vectors, auth_over_another_transcript)
     transcript.hello_acceptor = hellos[1];
     transcript.binding = binding;
     for (size_t part = 0; part < 5; part++) {
-        for (size_t bit = 0; bit < 8 * sizes[part]; bit++) {
+        for (size_t bit = 0; bit < 8 * sizes[part]; bit += bench_step()) {
             parts[part][bit / 8] ^= (uint8_t)(1u << bit % 8);
             cr_assert_eq(kith_auth_verify(vector_auth_secure_dialer,
                                           sizeof vector_auth_secure_dialer, &transcript, 1, crypto,
