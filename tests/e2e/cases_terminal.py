@@ -482,13 +482,14 @@ def undelivered_on_a_terminal(c):
 def redial(c):
     """A lost connection comes back by itself where a person waits, and is not tried where not."""
     key = c.new_key()
+    at_once = ("--resume-window", "0")  # so that a lost connection is a departure
     url = f"wss://127.0.0.1:{free_port()}"
-    first = c.chat("alice", "--listen", url, key=key)
+    first = c.chat("alice", "--listen", url, *at_once, key=key)
     first.url()
-    bob = person(c, "bob", "--connect", url, key=key)
-    tired = person(c, "tired", "--no-redial", "--connect", url, key=key)
-    machine = c.chat("machine", "--connect", url, key=key)
-    keen = c.chat("keen", "--redial", "--connect", url, key=key)
+    bob = person(c, "bob", "--connect", url, *at_once, key=key)
+    tired = person(c, "tired", "--no-redial", "--connect", url, *at_once, key=key)
+    machine = c.chat("machine", "--connect", url, *at_once, key=key)
+    keen = c.chat("keen", "--redial", "--connect", url, *at_once, key=key)
     for name in ("bob", "tired", "machine", "keen"):
         first.expect_peer(name)
     for chat in (bob, tired):
@@ -503,7 +504,7 @@ def redial(c):
     tired.expect_said(r"\* alice left")
     machine.expect("dial", state="closed", reason="LOST")
     keen.expect("dial", state="waiting")
-    second = c.chat("alice", "--listen", url, key=key)
+    second = c.chat("alice", "--listen", url, *at_once, key=key)
     second.expect("message", text="are you back?")
     bob.expect_below(r"1 connected \| alice")
     keen.expect("dial", state="ready", count=2)
