@@ -38,7 +38,16 @@ enum {
     /* Messages that the application keeps: small ones cost more to keep than their bytes say. */
     KITH_HELD_PER_CHANNEL_MAX = 1024,
 
-    /* ---- datagrams over a stream ---- */
+    /* ---- credit ---- */
+    /* A channel's window before its sender says that it is blocked: nothing on a fast local network
+       waits for it, and a thousand idle peers cost little. */
+    KITH_WINDOW_BYTES_FIRST = 64 * 1024,
+    /* How much further a lane's limit must be before its sender says again that it is blocked:
+       doubles from the first to the second. */
+    KITH_BLOCKED_STEP_BYTES_MIN = 16 * 1024,
+    KITH_BLOCKED_STEP_BYTES_MAX = 16 * 1024 * 1024,
+
+    /* ---- datagrams ---- */
     /* What fits a packet on nearly every path, so that it need not change with the link. */
     KITH_DATAGRAM_BYTES_MAX = 1200,
     /* "now": what a loop's turn may take, from the call to the driver's pull. */
@@ -94,5 +103,8 @@ enum {
 #define KITH_BUDGET_BYTES_DEFAULT  (32u * KITH_MIB)
 #define KITH_BUDGET_BYTES_MAX      (1024u * KITH_MIB)
 #define KITH_MESSAGE_BYTES_DEFAULT (4u * KITH_MIB)
+/* Wider windows of all peers of a session: 128 fast ones at once, at the default budget. */
+#define KITH_WINDOW_POOL_BYTES_DEFAULT (256u * (uint64_t)KITH_MIB)
+#define KITH_WINDOW_POOL_BYTES_MAX     (1024u * 1024u * (uint64_t)KITH_MIB)
 
 #endif

@@ -17,7 +17,7 @@
 #define KITH_ED25519_KEY_BYTES       32
 #define KITH_ED25519_SIGNATURE_BYTES 64
 
-/* One piece of a text to be hashed; pieces are hashed as if they stood behind each other. */
+/* One piece of several that count as if they stood behind each other; lent. */
 struct kith_slice {
     const void *bytes;
     size_t count;

@@ -105,15 +105,11 @@ enum {
 /* Bytes of one lane that the core lends, in up to so many pieces (a message's length and its bytes
  * are two). */
 enum { KITH_LANE_SLICES_MAX = 16 };
-struct kith_lane_slice {
-    const uint8_t *bytes;
-    size_t count;
-};
 struct kith_lane_bytes {
     uint64_t lane, offset; /* of the first byte, counted from the lane's beginning */
     size_t count;          /* of all slices: 1 to 16 KiB */
     size_t slice_count;
-    struct kith_lane_slice slices[KITH_LANE_SLICES_MAX];
+    struct kith_slice slices[KITH_LANE_SLICES_MAX];
 };
 
 struct kith_driver {

@@ -81,6 +81,22 @@ int kith_credit_decode(const uint8_t *body, size_t length, struct kith_credit *o
     return read_credit(&from, out) && kith_read_all(&from);
 }
 
+size_t kith_blocked_encode(uint64_t lane, uint64_t limit, uint8_t out[KITH_BLOCKED_BYTES_MAX])
+{
+    struct kith_writer to = kith_writer_of(out, KITH_BLOCKED_BYTES_MAX);
+    kith_write_varint(&to, lane);
+    kith_write_varint(&to, limit);
+    return kith_written(&to);
+}
+
+int kith_blocked_decode(const uint8_t *body, size_t length, uint64_t *lane, uint64_t *limit)
+{
+    struct kith_reader from = kith_reader_of(body, length);
+    *lane = kith_read_varint(&from);
+    *limit = kith_read_varint(&from);
+    return kith_read_all(&from) && *lane < KITH_CHANNEL_COUNT;
+}
+
 size_t kith_info_encode(const char *name, uint8_t out[KITH_NAME_BYTES_MAX + 1])
 {
     size_t length = strlen(name);

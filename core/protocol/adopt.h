@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * adopt.h: the bodies of INFO, ADOPT, ADOPTED, CREDIT and CLOSE. Pure: bytes to structs and back,
- * every bound checked here.
+ * adopt.h: the bodies of INFO, ADOPT, ADOPTED, CREDIT, BLOCKED and CLOSE. Pure: bytes to structs
+ * and back, every bound checked here.
  */
 #ifndef KITH_PROTOCOL_ADOPT_H
 #define KITH_PROTOCOL_ADOPT_H
@@ -36,6 +36,11 @@ int kith_adopt_decode(const uint8_t *body, size_t length, int with_fresh, struct
 
 size_t kith_credit_encode(const struct kith_credit *credit, uint8_t out[KITH_CREDIT_BYTES_MAX]);
 int kith_credit_decode(const uint8_t *body, size_t length, struct kith_credit *out);
+
+/* BLOCKED: a lane's sender has more than its limit lets it send. */
+enum { KITH_BLOCKED_BYTES_MAX = 16 };
+size_t kith_blocked_encode(uint64_t lane, uint64_t limit, uint8_t out[KITH_BLOCKED_BYTES_MAX]);
+int kith_blocked_decode(const uint8_t *body, size_t length, uint64_t *lane, uint64_t *limit);
 
 /* INFO: the display name (with its NUL in the struct); extensions are skipped. */
 struct kith_info {

@@ -32,7 +32,7 @@ enum kith_frame_type {
     KITH_FRAME_PING = 0x1a,
     KITH_FRAME_PONG = 0x1c,
     KITH_FRAME_DATAGRAM = 0x1d,
-    KITH_FRAME_BLOCKED = 0x1f /* reserved: diagnosis */
+    KITH_FRAME_BLOCKED = 0x1f
 };
 
 enum {

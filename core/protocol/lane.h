@@ -5,9 +5,11 @@
  * that is why it can outlive one.
  *
  * Invariants
- *   tx: consumed <= received <= sent <= highest <= end; sent <= limit; records before `received`
- * are freed rx: consumed <= received <= limit; limit never goes back shares: the sum over lanes of
- * (limit - consumed) never exceeds the receive budget (asserted at every grant)
+ *   tx      consumed <= received <= highest <= end; sent <= highest; sent <= limit; a record is
+ *           freed when it is received by the other side and released by the transport, not before
+ *   rx      consumed <= received <= limit; limit never goes back
+ *   shares  the sum over lanes of (limit - consumed) never exceeds the receive budget (asserted at
+ *           every grant)
  */
 #ifndef KITH_PROTOCOL_LANE_H
 #define KITH_PROTOCOL_LANE_H
@@ -67,7 +69,9 @@ struct kith_lane_tx {
     struct kith_record *next;           /* the record that `sent` lies in, NULL = all sent */
     uint64_t end;                       /* offset behind the last record */
     uint64_t sent, highest;             /* cursor; the furthest it ever was */
+    uint64_t released;                  /* the transport reads nothing below it any more */
     uint64_t received, consumed, limit; /* what the other side told */
+    uint64_t blocked, blocked_step;     /* the last limit it was told we stand at; see _blocked() */
     size_t held_bytes;                  /* memory of the records */
     size_t refused_bytes; /* not 0: the last one was refused for room, and wants to hear of it */
 };
@@ -94,6 +98,21 @@ uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane);
 /* Copies up to room of them to out, moves the cursor, gives how many. */
 size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room);
 
+/* Lends up to room of them in at most slice_max slices; gives how many bytes, and in *slice_count
+ * how many slices. */
+size_t kith_lane_tx_peek(const struct kith_lane_tx *lane, struct kith_slice *slices,
+                         size_t slice_max, size_t room, size_t *slice_count);
+/* The first count of the bytes last lent are on their way: moves the cursor. They stay lent. */
+void kith_lane_tx_took(struct kith_lane_tx *lane, size_t count);
+/* The transport reads nothing below upto any more. 0 when that was never sent. */
+int kith_lane_tx_release(struct kith_lane_tx *lane, uint64_t upto);
+/* Likewise all that was ever lent. */
+void kith_lane_tx_take_back(struct kith_lane_tx *lane);
+
+/* 1 and *limit when the other side should hear that there is more than it allows: once for a limit,
+ * and the further the lane has come the more seldom, as it is a hint to widen the window. */
+int kith_lane_tx_blocked(struct kith_lane_tx *lane, uint64_t *limit);
+
 /* What the other side told. 0 when it claims what was never sent (the caller ends the link). Older
  * news than known is fine. settled(user, ticket) for each message now consumed. */
 int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *credit,
@@ -109,12 +128,22 @@ int kith_lane_tx_next_ticket(struct kith_lane_tx *lane, uint64_t *ticket, int *u
 /* ---- receiving --------------------------------------------------------------------------------
  */
 
-/* What a peer may make us hold. window for each lane, always granted; records is for messages
- * larger than a window, granted whole or not at all, first come first served (a message half
- * granted could wait for ever for another half granted one). */
+/* What windows of all peers of a session may have beyond their first size. */
+struct kith_window_pool {
+    uint64_t free;
+};
+
+/* What a peer may make us hold, in three fixed parts:
+ *   a quarter  first windows, one for each lane, always granted
+ *   a quarter  wider windows, for lanes whose sender says that it is blocked; not taken back
+ *              before the association ends, hence never taken from the third part
+ *   a half     messages that do not fit a window: granted whole or not at all, by priority, then
+ *              first come first served (one half granted could wait for ever for another) */
 struct kith_receive_share {
-    uint64_t budget, promised; /* promised: sum of limit - consumed */
-    uint64_t window;
+    uint64_t budget, promised;      /* promised: sum of limit - consumed */
+    uint64_t window;                /* a lane's first */
+    uint64_t wider_free, wider_max; /* of the second part; most for one lane */
+    struct kith_window_pool *pool;
     uint64_t records_free;
     struct kith_node waiting; /* lanes that want a grant */
 };
@@ -137,6 +166,8 @@ struct kith_lane_rx {
     struct kith_env *env;
     struct kith_receive_share *share;
     struct kith_node wait_node;
+    unsigned priority; /* of its large messages among those that wait for a grant */
+    uint64_t window;
     uint64_t received, consumed, limit;
     uint64_t delivered;     /* end of the last message handed out; consumed unless some are held */
     struct kith_node held;  /* in order */
@@ -154,10 +185,14 @@ struct kith_lane_rx {
     struct kith_credit announced; /* what the sender knows */
 };
 
-void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes);
+/* pool outlives the share, and is given back to with the second call, when every lane is ended. */
+void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes,
+                             struct kith_window_pool *pool);
+void kith_receive_share_fini(struct kith_receive_share *share);
 
 void kith_lane_rx_init(struct kith_lane_rx *lane, struct kith_env *env,
-                       struct kith_receive_share *share, uint32_t max_message_bytes);
+                       struct kith_receive_share *share, uint32_t max_message_bytes,
+                       unsigned priority);
 void kith_lane_rx_fini(struct kith_lane_rx *lane);
 
 enum kith_lane_verdict {
@@ -181,6 +216,10 @@ struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane);
 /* Gives a held message back, in any order. The sender hears of it once all before it are back as
  * well. 1 when there is news for it. */
 int kith_held_free(struct kith_held *held);
+
+/* The sender stands at limit and has more: widens the window, where the application keeps up and
+ * there is memory for it. 0 when that limit was never granted. */
+int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit);
 
 /* 1 when the sender should hear news of this lane: *credit has them, and they count as announced.
  * `lane->announced.lane` is the lane's id. */

@@ -24,13 +24,24 @@ static void free_held(struct kith_held *held)
     (void)held->realloc(held->realloc_user, held, 0);
 }
 
-void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes)
+void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_bytes,
+                             struct kith_window_pool *pool)
 {
+    uint64_t even = budget_bytes / 4 / KITH_CHANNEL_COUNT;
     share->budget = budget_bytes;
     share->promised = 0;
-    share->window = budget_bytes / 2 / KITH_CHANNEL_COUNT;
+    share->window = even < KITH_WINDOW_BYTES_FIRST ? even : KITH_WINDOW_BYTES_FIRST;
+    share->wider_free = budget_bytes / 4;
+    share->wider_max = budget_bytes / 8;
+    share->pool = pool;
     share->records_free = budget_bytes / 2;
     kith_list_init(&share->waiting);
+}
+
+void kith_receive_share_fini(struct kith_receive_share *share)
+{
+    share->pool->free += share->budget / 4 - share->wider_free;
+    share->wider_free = share->budget / 4;
 }
 
 /* The only place where a promise is made: it is never larger than can be honoured. */
@@ -44,15 +55,18 @@ static void set_limit(struct kith_lane_rx *lane, uint64_t limit)
 }
 
 void kith_lane_rx_init(struct kith_lane_rx *lane, struct kith_env *env,
-                       struct kith_receive_share *share, uint32_t max_message_bytes)
+                       struct kith_receive_share *share, uint32_t max_message_bytes,
+                       unsigned priority)
 {
     memset(lane, 0, sizeof *lane);
     lane->env = env;
     lane->share = share;
     lane->max_message_bytes = max_message_bytes;
+    lane->priority = priority;
+    lane->window = share->window;
     kith_list_init(&lane->wait_node);
     kith_list_init(&lane->held);
-    set_limit(lane, share->window);
+    set_limit(lane, lane->window);
 }
 
 void kith_lane_rx_fini(struct kith_lane_rx *lane)
@@ -68,6 +82,17 @@ void kith_lane_rx_fini(struct kith_lane_rx *lane)
             free_held(held);
         } /* else it is the application's until it gives it back */
     }
+}
+
+/* Puts a lane behind those that are as urgent. */
+static void wait_for_grant(struct kith_lane_rx *lane)
+{
+    struct kith_node *before = lane->share->waiting.prev;
+    while (before != &lane->share->waiting &&
+           KITH_CONTAINER(before, struct kith_lane_rx, wait_node)->priority < lane->priority) {
+        before = before->prev;
+    }
+    kith_list_append(before->next, &lane->wait_node);
 }
 
 /* Grants what waits, in order: the first that does not fit keeps the others waiting, or a large one
@@ -98,7 +123,7 @@ static enum kith_lane_verdict begin_record(struct kith_lane_rx *lane, uint64_t l
     lane->record_bytes = (size_t)length;
     lane->record_end = lane->received + length;
     if (lane->record_end > lane->limit) {
-        kith_list_append(&lane->share->waiting, &lane->wait_node);
+        wait_for_grant(lane);
         grant_waiting(lane->share);
     }
     return KITH_LANE_OK;
@@ -121,7 +146,7 @@ static void advance(struct kith_lane_rx *lane)
     }
     lane->share->promised -= consumed - lane->consumed;
     lane->consumed = consumed;
-    set_limit(lane, lane->consumed + lane->share->window);
+    set_limit(lane, lane->consumed + lane->window);
     grant_waiting(lane->share);
 }
 
@@ -299,9 +324,29 @@ kith_lane_rx_data(struct kith_lane_rx *lane, uint64_t offset, const uint8_t *byt
     return take(lane, bytes + known, count - (size_t)known, message, user);
 }
 
+int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit)
+{
+    struct kith_receive_share *share = lane->share;
+    uint64_t more = lane->window, most = share->window + share->wider_max;
+    if (limit > lane->limit) {
+        return 0;
+    }
+    if (limit != lane->limit || !kith_list_empty(&lane->held)) {
+        return 1; /* it has more already, or the application does not keep up */
+    }
+    more = more > most - lane->window ? most - lane->window : more;
+    more = more > share->wider_free ? share->wider_free : more;
+    more = more > share->pool->free ? share->pool->free : more;
+    share->wider_free -= more;
+    share->pool->free -= more;
+    lane->window += more;
+    set_limit(lane, lane->consumed + lane->window);
+    return 1;
+}
+
 int kith_lane_rx_news(struct kith_lane_rx *lane, struct kith_credit *credit)
 {
-    uint64_t quiet = lane->share->window / 4;
+    uint64_t quiet = lane->window / 4;
     /* "received" alone only frees the sender's memory: that can wait for a quarter of a window. */
     if (lane->consumed == lane->announced.consumed && lane->limit == lane->announced.limit &&
         lane->received - lane->announced.received < quiet) {

@@ -7,16 +7,16 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "bounds.h"
 #include "protocol/lane.h"
 
 struct kith_record {
     struct kith_node node;
     uint64_t start;               /* offset of its first byte */
     size_t count;                 /* head and message */
-    struct kith_payload *payload; /* NULL: the message stands in copy */
-    const uint8_t *bytes;         /* the message */
-    uint8_t head[8], head_count;  /* its length, as on the wire */
-    uint8_t copy[];
+    size_t head_count;            /* the message's length, as on the wire; first in bytes */
+    struct kith_payload *payload; /* the message, or NULL: it stands in bytes behind the head */
+    uint8_t bytes[];
 };
 
 struct receipt {
@@ -108,11 +108,11 @@ static uint64_t settle_first(struct kith_lane_tx *lane)
     return ticket;
 }
 
-/* Makes room for a record of count bytes of message, copy of them behind it. */
+/* Makes a record of count bytes of message, with room for copy of them behind its head. */
 static kith_err new_record(struct kith_lane_tx *lane, size_t count, size_t copy, uint64_t ticket,
                            int reserved, struct kith_record **out)
 {
-    size_t total = kith_varint_bytes(count) + count;
+    size_t head_count = kith_varint_bytes(count), total = head_count + count;
     size_t cost = sizeof **out + total + (ticket != 0 ? sizeof(struct receipt) : 0);
     struct kith_record *record;
     struct kith_writer to;
@@ -120,7 +120,7 @@ static kith_err new_record(struct kith_lane_tx *lane, size_t count, size_t copy,
         lane->refused_bytes = cost;
         return KITH_ERR_AGAIN;
     }
-    record = kith_resize(lane->env, NULL, sizeof *record + copy);
+    record = kith_resize(lane->env, NULL, sizeof *record + head_count + copy);
     if (record == NULL) {
         return KITH_ERR_NOMEM;
     }
@@ -128,9 +128,9 @@ static kith_err new_record(struct kith_lane_tx *lane, size_t count, size_t copy,
         kith_free(lane->env, record);
         return KITH_ERR_NOMEM;
     }
-    to = kith_writer_of(record->head, sizeof record->head);
+    to = kith_writer_of(record->bytes, head_count);
     kith_write_varint(&to, count);
-    record->head_count = (uint8_t)kith_written(&to);
+    record->head_count = head_count;
     record->start = lane->end;
     record->count = total;
     *out = record;
@@ -156,10 +156,9 @@ kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t c
         return err;
     }
     if (count > 0) {
-        memcpy(record->copy, bytes, count);
+        memcpy(record->bytes + record->head_count, bytes, count);
     }
     record->payload = NULL;
-    record->bytes = record->copy;
     append(lane, record);
     return KITH_OK;
 }
@@ -174,7 +173,6 @@ kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payl
     }
     payload->references++;
     record->payload = payload;
-    record->bytes = payload->bytes;
     append(lane, record);
     return KITH_OK;
 }
@@ -185,50 +183,123 @@ uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane)
     return until > lane->sent ? until - lane->sent : 0;
 }
 
-/* Copies a record's bytes from skip on, as far as there is room; gives how many. */
-static size_t copy_part(const struct kith_record *record, size_t skip, uint8_t *out, size_t room)
+/* A record's bytes from skip on that lie together, at most room. */
+static struct kith_slice part_of(const struct kith_record *record, size_t skip, size_t room)
 {
-    const uint8_t *from = skip < record->head_count ? record->head + skip
-                                                    : record->bytes + (skip - record->head_count);
-    size_t left = (skip < record->head_count ? record->head_count : record->count) - skip;
-    size_t part = left < room ? left : room;
-    if (part > 0) {
-        memcpy(out, from, part);
+    struct kith_slice part;
+    if (record->payload == NULL) {
+        part = (struct kith_slice){record->bytes + skip, record->count - skip};
+    } else if (skip < record->head_count) {
+        part = (struct kith_slice){record->bytes + skip, record->head_count - skip};
+    } else {
+        part = (struct kith_slice){record->payload->bytes + (skip - record->head_count),
+                                   record->count - skip};
     }
+    part.count = part.count < room ? part.count : room;
     return part;
 }
 
-size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room)
+static struct kith_record *record_after(const struct kith_lane_tx *lane,
+                                        const struct kith_record *record)
 {
-    uint64_t ready = kith_lane_tx_ready(lane);
-    size_t want = room < ready ? room : (size_t)ready, done = 0;
-    while (done < want) {
-        struct kith_record *record = lane->next;
-        size_t part =
-            copy_part(record, (size_t)(lane->sent - record->start), out + done, want - done);
-        done += part;
-        lane->sent += part;
-        if (lane->sent == record->start + record->count) {
-            lane->next = record->node.next == &lane->records
-                             ? NULL
-                             : KITH_CONTAINER(record->node.next, struct kith_record, node);
+    return record->node.next == &lane->records
+               ? NULL
+               : KITH_CONTAINER(record->node.next, struct kith_record, node);
+}
+
+size_t kith_lane_tx_peek(const struct kith_lane_tx *lane, struct kith_slice *slices,
+                         size_t slice_max, size_t room, size_t *slice_count)
+{
+    uint64_t ready = kith_lane_tx_ready(lane), at = lane->sent;
+    size_t want = room < ready ? room : (size_t)ready, count = 0;
+    const struct kith_record *record = lane->next;
+    *slice_count = 0;
+    while (count < want && *slice_count < slice_max) {
+        struct kith_slice part = part_of(record, (size_t)(at - record->start), want - count);
+        slices[*slice_count] = part;
+        *slice_count += part.count > 0;
+        count += part.count;
+        at += part.count;
+        if (at == record->start + record->count) {
+            record = record_after(lane, record);
         }
+    }
+    return count;
+}
+
+void kith_lane_tx_took(struct kith_lane_tx *lane, size_t count)
+{
+    assert(count <= kith_lane_tx_ready(lane));
+    lane->sent += count;
+    while (lane->next != NULL && lane->next->start + lane->next->count <= lane->sent) {
+        lane->next = record_after(lane, lane->next);
     }
     if (lane->sent > lane->highest) {
         lane->highest = lane->sent;
     }
-    return done;
 }
 
-static void release_received(struct kith_lane_tx *lane)
+/* Frees what the other side has and the transport does not read any more. */
+static void free_finished(struct kith_lane_tx *lane)
 {
+    uint64_t finished = lane->received < lane->released ? lane->received : lane->released;
     while (!kith_list_empty(&lane->records)) {
         struct kith_record *record = KITH_CONTAINER(lane->records.next, struct kith_record, node);
-        if (record->start + record->count > lane->received || record == lane->next) {
+        if (record->start + record->count > finished || record == lane->next) {
             break;
         }
         free_record(lane, record);
     }
+}
+
+int kith_lane_tx_release(struct kith_lane_tx *lane, uint64_t upto)
+{
+    if (upto > lane->highest) {
+        return 0;
+    }
+    if (upto > lane->released) {
+        lane->released = upto;
+        free_finished(lane);
+    }
+    return 1;
+}
+
+void kith_lane_tx_take_back(struct kith_lane_tx *lane)
+{
+    (void)kith_lane_tx_release(lane, lane->highest);
+}
+
+size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room)
+{
+    struct kith_slice slices[8];
+    size_t slice_count, part, done = 0;
+    do {
+        uint8_t *to = out + done;
+        part = kith_lane_tx_peek(lane, slices, 8, room - done, &slice_count);
+        for (size_t i = 0; i < slice_count; i++) {
+            memcpy(to, slices[i].bytes, slices[i].count);
+            to += slices[i].count;
+        }
+        kith_lane_tx_took(lane, part);
+        done += part;
+    } while (part > 0);
+    lane->released = lane->sent > lane->released ? lane->sent : lane->released;
+    return done;
+}
+
+int kith_lane_tx_blocked(struct kith_lane_tx *lane, uint64_t *limit)
+{
+    if (lane->sent < lane->limit || lane->end <= lane->limit ||
+        (lane->blocked_step != 0 && lane->limit < lane->blocked + lane->blocked_step)) {
+        return 0;
+    }
+    lane->blocked_step =
+        lane->blocked_step == 0 ? KITH_BLOCKED_STEP_BYTES_MIN : lane->blocked_step * 2;
+    if (lane->blocked_step > KITH_BLOCKED_STEP_BYTES_MAX) {
+        lane->blocked_step = KITH_BLOCKED_STEP_BYTES_MAX;
+    }
+    *limit = lane->blocked = lane->limit;
+    return 1;
 }
 
 int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *credit,
@@ -240,7 +311,7 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
     lane->received = credit->received > lane->received ? credit->received : lane->received;
     lane->consumed = credit->consumed > lane->consumed ? credit->consumed : lane->consumed;
     lane->limit = credit->limit > lane->limit ? credit->limit : lane->limit;
-    release_received(lane);
+    free_finished(lane);
     while (!kith_list_empty(&lane->receipts)) {
         struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
         if (receipt->end > lane->consumed) {

@@ -506,6 +506,22 @@ static kith_err begin_many(const kith_session *session, unsigned channel, const 
     return err;
 }
 
+/* From another thread: the session is not looked at, which may be gone. */
+static kith_err send_many_elsewhere(kith_send_result *to, size_t count, unsigned channel,
+                                    const void *data, size_t data_bytes,
+                                    const kith_send_options *options)
+{
+    kith_send_options known;
+    kith_err err;
+    kith_detail_clear();
+    err = take_send_options(options, &known);
+    if (err == KITH_OK) {
+        err = check_message(channel, data, data_bytes);
+    }
+    return err != KITH_OK ? err
+                          : kith_inbox_send_many(to, count, channel, data, data_bytes, &known);
+}
+
 kith_err kith_send_many(kith_session *session, kith_send_result *to, size_t count, unsigned channel,
                         const void *data, size_t data_bytes, const kith_send_options *options)
 {
@@ -514,6 +530,9 @@ kith_err kith_send_many(kith_session *session, kith_send_result *to, size_t coun
     kith_err outcome = KITH_OK, err;
     if (to == NULL && count > 0) {
         return missing("to");
+    }
+    if (count > 0 && to[0].peer != NULL && !kith_loop_is_mine(to[0].peer->owner)) {
+        return send_many_elsewhere(to, count, channel, data, data_bytes, options);
     }
     err = begin_many(session, channel, data, data_bytes, options, &known, &payload);
     if (err != KITH_OK) {
@@ -589,29 +608,31 @@ kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes
                             const kith_datagram_options *options)
 {
     kith_datagram_options known = KITH_DATAGRAM_OPTIONS_INIT;
-    kith_err err = enter_peer(peer);
-    if (err == KITH_OK && options != NULL) {
-        err = kith_take_sized("kith_datagram_options", &known, sizeof known, options);
+    kith_err err;
+    kith_detail_clear();
+    if (peer == NULL) {
+        return missing("peer");
     }
+    err = options == NULL ? KITH_OK
+                          : kith_take_sized("kith_datagram_options", &known, sizeof known, options);
     if (err == KITH_OK) {
         err = check_message(0, data, data_bytes);
     }
-    if (err != KITH_OK) {
-        return err;
+    if (err == KITH_OK && !kith_loop_is_mine(peer->owner)) {
+        return kith_inbox_datagram(peer, data, data_bytes, known.lifetime_ms);
     }
-    if (peer->session->state != KITH_SESSION_OPEN) {
-        return kith_fail(KITH_ERR_CLOSED, "the session is closing");
+    if (err == KITH_OK) {
+        err = enter_peer(peer);
     }
-    if (data_bytes > kith_peer_datagram_max(peer)) {
-        return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, a datagram has at most %zu",
-                         data_bytes, kith_peer_datagram_max(peer));
+    if (err == KITH_OK && peer->session->state != KITH_SESSION_OPEN) {
+        err = kith_fail(KITH_ERR_CLOSED, "the session is closing");
     }
-    return kith_datagram_put(peer, data, data_bytes, known.lifetime_ms);
+    return err != KITH_OK ? err : kith_datagram_put(peer, data, data_bytes, known.lifetime_ms);
 }
 
 size_t kith_peer_datagram_max(const kith_peer *peer)
 {
-    return peer != NULL && peer->state == KITH_PEER_CONNECTED ? KITH_DATAGRAM_BYTES_MAX : 0;
+    return peer != NULL && peer->state == KITH_PEER_CONNECTED ? kith_datagram_max(peer) : 0;
 }
 
 kith_err kith_peer_get_stats(const kith_peer *peer, kith_peer_stats *stats)

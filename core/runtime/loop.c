@@ -461,6 +461,7 @@ void kith_loop_free(kith_loop **handle)
     loop->freeing = 1;
     drop_posts(loop);
     cut_sessions(loop);
+    kith_inbox_drain(loop); /* what nobody takes is given back */
     (void)kith_deferred_run(&loop->env);
     drop_posts(loop);
     close_handles(loop);

@@ -33,6 +33,12 @@ void kith_loop_wake(kith_loop *loop);
 kith_err kith_inbox_send(kith_peer *peer, unsigned channel, const void *data, size_t data_bytes,
                          const kith_send_options *options);
 /* On the loop thread: puts what came into its peers' lanes. */
+/* The first receiver is not NULL. */
+kith_err kith_inbox_send_many(kith_send_result *to, size_t count, unsigned channel,
+                              const void *data, size_t data_bytes,
+                              const kith_send_options *options);
+kith_err kith_inbox_datagram(kith_peer *peer, const void *data, size_t data_bytes,
+                             uint32_t lifetime_ms);
 void kith_inbox_drain(kith_loop *loop);
 /* The peer departs: nothing more is taken for it, and what was is in its lanes when this returns.
  */

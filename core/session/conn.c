@@ -7,7 +7,7 @@
  * Legal frames by state (anything else known ends the link with PROTOCOL):
  *   HELLO           HELLO, CLOSE
  *   AUTH            AUTH, CLOSE
- *   AUTHENTICATED   INFO, ADOPT, ADOPTED, DATA, CREDIT, PING, PONG, CLOSE
+ *   AUTHENTICATED   INFO, ADOPT, ADOPTED, DATA, CREDIT, BLOCKED, DATAGRAM, PING, PONG, CLOSE
  */
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +86,7 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_decoder_fini(&conn->decoder, env);
     kith_list_remove(&conn->node);
     kith_datagrams_drop(conn);
+    kith_lanes_drop(conn);
     kith_free(env, conn->control);
     kith_free(env, conn->link);
     kith_free(env, conn);
@@ -333,6 +334,12 @@ void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *deta
 /* ---- bytes to frames --------------------------------------------------------------------------
  */
 
+void kith_conn_heard(struct kith_conn *conn)
+{
+    conn->heard_us = conn->session->env->now_us;
+    conn->pings_unanswered = 0;
+}
+
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
 {
     struct kith_conn *conn = link->conn;
@@ -340,8 +347,7 @@ void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
     if (conn->state < KITH_CONN_HELLO || conn->state >= KITH_CONN_CLOSING) {
         return;
     }
-    conn->heard_us = conn->session->env->now_us;
-    conn->pings_unanswered = 0;
+    kith_conn_heard(conn);
     stop = kith_decoder_feed(&conn->decoder, conn->session->env, bytes, count, &sink, conn);
     if (stop == KITH_DECODER_BROKEN) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "a frame that cannot be read");
@@ -368,6 +374,9 @@ static int is_legal(const struct kith_conn *conn, uint64_t type)
 {
     if (type == KITH_FRAME_CLOSE) {
         return 1;
+    }
+    if (type == KITH_FRAME_DATA && (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
+        return 0; /* lanes have streams of their own here */
     }
     switch (conn->state) {
     case KITH_CONN_HELLO:
@@ -508,12 +517,14 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
     case KITH_FRAME_DATAGRAM:
         kith_peer_datagram(conn, body, length);
         break;
+    case KITH_FRAME_BLOCKED:
+        kith_peer_blocked(conn, body, length);
+        break;
     case KITH_FRAME_DATA: /* comes as on_data */
     case KITH_FRAME_HOLD:
     case KITH_FRAME_FORGOTTEN:
     case KITH_FRAME_RESET:
     case KITH_FRAME_STOP:
-    case KITH_FRAME_BLOCKED:
         break;
     }
     return conn->state >= KITH_CONN_CLOSING;

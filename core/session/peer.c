@@ -96,11 +96,12 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
     peer->max_message_bytes = conn->auth.max_message_bytes;
     peer->leave.run = run_leave;
     kith_send_share_init(&peer->send_share, session->config.budget_bytes / 2);
-    kith_receive_share_init(&peer->receive_share, session->config.budget_bytes / 2);
+    kith_receive_share_init(&peer->receive_share, session->config.budget_bytes / 2,
+                            &session->window_pool);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         kith_lane_tx_init(&peer->tx[i], peer->env, &peer->send_share);
         kith_lane_rx_init(&peer->rx[i], peer->env, &peer->receive_share,
-                          session->config.max_message_bytes);
+                          session->config.max_message_bytes, session->config.channel_priority[i]);
         peer->rx[i].announced.lane = i;
     }
     /* What our own half of the budget can hold at once bounds what we can send at once. */
@@ -141,6 +142,7 @@ static void free_lanes(struct kith_peer *peer)
         kith_lane_tx_fini(&peer->tx[i]);
         kith_lane_rx_fini(&peer->rx[i]);
     }
+    kith_receive_share_fini(&peer->receive_share);
 }
 
 /* but: a link to the same key that stays. */
@@ -271,6 +273,7 @@ static void connected(struct kith_peer *peer)
         conn->dial = NULL;
         kith_dial_ready(dial, peer);
     }
+    kith_lanes_begin(conn);
 }
 
 /* The session takes no more peers than it was told to. */
@@ -327,7 +330,7 @@ void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
         (void)kith_conn_count_idle(conn); /* late news from an older decision */
         return;
     }
-    if (!adopt.fresh || (peer != NULL && adopt.since == peer->since)) {
+    if (!adopt.fresh || (peer != NULL && (adopt.since == peer->since || peer->conn == conn))) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT resumes, which was not offered");
         return;
     }
@@ -454,7 +457,7 @@ static void settle(void *user, uint64_t ticket)
 }
 
 /* Each channel that refused something, here or to another thread, and would take it now. */
-static void tell_writable(struct kith_peer *peer)
+void kith_peer_tell_writable(struct kith_peer *peer)
 {
     struct kith_session *session = peer->session;
     unsigned elsewhere = 0;
@@ -495,9 +498,31 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "CREDIT for bytes that were never sent");
         return;
     }
-    tell_writable(peer);
+    kith_peer_tell_writable(peer);
     conn->driver->tx_ready(conn->link);
     kith_session_poke(session);
+}
+
+void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_peer *peer = conn->peer;
+    uint64_t lane, limit, window;
+    if (!kith_blocked_decode(body, length, &lane, &limit)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad BLOCKED");
+        return;
+    }
+    if (!kith_conn_is_in_use(conn)) {
+        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        return;
+    }
+    window = peer->rx[lane].window;
+    if (!kith_lane_rx_blocked(&peer->rx[lane], limit)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "BLOCKED at a limit that was never granted");
+    } else if (peer->rx[lane].window != window) {
+        conn->driver->tx_ready(conn->link);
+    } else {
+        (void)kith_conn_count_idle(conn);
+    }
 }
 
 static kith_err queued(struct kith_peer *peer, size_t count, kith_err err)
@@ -569,10 +594,12 @@ void kith_peer_unhold(kith_held *held)
 void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
 {
     *out = peer->stats;
+    out->datagrams_dropped += atomic_load(&peer->datagrams_refused);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         out->unsent_bytes += peer->tx[i].end - peer->tx[i].sent;
         out->retained_bytes += peer->tx[i].sent - peer->tx[i].received;
         out->held_bytes += peer->rx[i].delivered - peer->rx[i].consumed;
+        out->window_bytes += peer->rx[i].window;
     }
 }
 

@@ -44,15 +44,29 @@ static void write_data(struct kith_peer *peer, unsigned channel, struct kith_wri
     to->left -= count;
 }
 
-/* The channel to send from next: of the most urgent that have something, the one whose turn it is.
- * -1: none. */
-static int pick(struct kith_peer *peer)
+/* The lanes whose sender should say that it is blocked. */
+static void write_blocked(struct kith_peer *peer, struct kith_writer *to)
 {
-    const uint8_t *priority = peer->session->config.channel_priority;
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        uint8_t body[KITH_BLOCKED_BYTES_MAX];
+        uint64_t limit;
+        if (to->left >= KITH_BLOCKED_BYTES_MAX + 2 && kith_lane_tx_blocked(&peer->tx[i], &limit)) {
+            kith_write_frame(to, KITH_FRAME_BLOCKED, body, kith_blocked_encode(i, limit, body));
+            peer->stats.times_blocked++;
+        }
+    }
+}
+
+/* Of the most urgent channels that have something, the one whose turn it is. */
+int kith_schedule_channel(const struct kith_conn *conn)
+{
+    const struct kith_peer *peer = conn->peer;
+    const uint8_t *priority = conn->session->config.channel_priority;
     int best = -1;
     for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
         unsigned channel = (peer->next_channel + i) % KITH_CHANNEL_COUNT;
-        if (kith_lane_tx_ready(&peer->tx[channel]) > 0 &&
+        if ((conn->lanes_blocked >> channel & 1) == 0 &&
+            kith_lane_tx_ready(&peer->tx[channel]) > 0 &&
             (best < 0 || priority[channel] > priority[best])) {
             best = (int)channel;
         }
@@ -61,11 +75,12 @@ static int pick(struct kith_peer *peer)
 }
 
 /* A chunk at a time, while there is room worth a frame. */
-static void write_lanes(struct kith_peer *peer, struct kith_writer *to)
+static void write_lanes(struct kith_conn *conn, struct kith_writer *to)
 {
+    struct kith_peer *peer = conn->peer;
     int channel;
     while (to->left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX) &&
-           (channel = pick(peer)) >= 0) {
+           (channel = kith_schedule_channel(conn)) >= 0) {
         peer->next_channel = ((unsigned)channel + 1) % KITH_CHANNEL_COUNT;
         write_data(peer, (unsigned)channel, to);
     }
@@ -74,13 +89,17 @@ static void write_lanes(struct kith_peer *peer, struct kith_writer *to)
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
 {
     size_t count = conn->up ? take_control(conn, out, room) : 0;
-    struct kith_peer *peer = conn->peer;
     struct kith_writer to = kith_writer_of(out + count, room - count);
-    if (conn->state == KITH_CONN_AUTHENTICATED && peer != NULL &&
-        peer->state == KITH_PEER_CONNECTED && conn->control_start == conn->control_count) {
-        write_credits(peer, &to);
-        kith_datagrams_write(conn, &to);
-        write_lanes(peer, &to);
+    if (kith_conn_is_in_use(conn) && conn->control_start == conn->control_count) {
+        unsigned capabilities = conn->driver->capabilities;
+        write_credits(conn->peer, &to);
+        if ((capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
+            kith_datagrams_write(conn, &to);
+        }
+        if ((capabilities & KITH_DRIVER_MANY_LANES) == 0) {
+            write_lanes(conn, &to);
+        }
+        write_blocked(conn->peer, &to);
     }
     return count + kith_written(&to);
 }

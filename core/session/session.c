@@ -62,6 +62,10 @@ static kith_err fill_limits(kith_session_config *config)
                    most < KITH_MESSAGE_BYTES_DEFAULT ? most : KITH_MESSAGE_BYTES_DEFAULT, 1, most);
     }
     if (err == KITH_OK) {
+        err = fill("window_pool_bytes", &config->window_pool_bytes, KITH_WINDOW_POOL_BYTES_DEFAULT,
+                   1, KITH_WINDOW_POOL_BYTES_MAX);
+    }
+    if (err == KITH_OK) {
         err = fill32("handshake_ms", &config->handshake_ms, KITH_HANDSHAKE_MS_DEFAULT,
                      KITH_HANDSHAKE_MS_MIN, KITH_HANDSHAKE_MS_MAX);
     }
@@ -182,6 +186,7 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     session->flush_timer.fire = flush_over;
     session->closing.run = step_closing;
     err = take_config(session, config);
+    session->window_pool.free = session->config.window_pool_bytes;
     if (err == KITH_OK) {
         err = make_identity(session);
     }

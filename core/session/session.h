@@ -10,6 +10,7 @@
  *   conn.c       one link: bytes to frames, closing, liveness
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   peer.c       who is there: adoption of links, messages, departure
+ *   lanes.c      a link whose transport carries each lane apart
  *   datagrams.c  best-effort messages that wait to go
  *   scheduler.c  which bytes a link sends next
  */
@@ -60,6 +61,7 @@ struct kith_session {
 
     struct kith_node keys, listeners, dials, conns, peers;
     size_t key_count, listener_count, dial_count, pending_count, peer_count;
+    struct kith_window_pool window_pool;
     kith_session_stats stats;
     uint64_t refusal_second; /* of log lines about refusals */
     uint32_t refusal_lines;
@@ -112,6 +114,12 @@ struct kith_dial {
     char last_detail[256];
 };
 
+/* What came on a lane before the frame that puts its link in use, from offset 0. */
+struct kith_early {
+    uint8_t *bytes;
+    size_t count, room;
+};
+
 struct kith_conn {
     struct kith_node node;
     struct kith_session *session;
@@ -132,9 +140,11 @@ struct kith_conn {
     size_t control_start, control_count, control_room;
     struct kith_node datagrams; /* that wait to go */
     size_t datagram_bytes;
-    int up, authenticated; /* once true they stay */
-    int pending;           /* came in, and is no connected peer's link: counts against a limit */
-    int evicted;           /* made room for a newer one */
+    struct kith_early early[KITH_CHANNEL_COUNT];
+    unsigned lanes_blocked; /* bits: the transport takes nothing of that channel now */
+    int up, authenticated;  /* once true they stay */
+    int pending;            /* came in, and is no connected peer's link: counts against a limit */
+    int evicted;            /* made room for a newer one */
 
     uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
     struct kith_hello hello; /* theirs */
@@ -174,6 +184,8 @@ struct kith_peer {
     size_t reserved_max;
     atomic_size_t reserved;
     atomic_uint refused_channels;
+    atomic_size_t datagrams_reserved;
+    atomic_uint_fast64_t datagrams_refused;
     void *user;
     kith_id id;
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
@@ -246,6 +258,8 @@ void kith_conn_send(struct kith_conn *conn, uint64_t type, const void *body, siz
  * is told code and text. Idempotent. */
 void kith_conn_close(struct kith_conn *conn, kith_reason reason, kith_reason code,
                      const char *text);
+/* Something came: it is alive. */
+void kith_conn_heard(struct kith_conn *conn);
 /* Ends a link because of what came over it; its peer, if it has one, departs. detail is for our
  * log. */
 void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *detail);
@@ -270,6 +284,9 @@ void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t lengt
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count, int fin);
 void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t length);
+/* Memory of its lanes was freed: tells the application where it waits for that. */
+void kith_peer_tell_writable(struct kith_peer *peer);
 kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
                        uint64_t ticket);
 /* Ends it now: fates, DEPARTED, and every link to its key is closed with code. Only where the
@@ -292,7 +309,16 @@ kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kit
 void kith_peer_unhold(kith_held *held);
 void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out);
 
+/* ---- lanes.c ---- */
+/* 1 when data may go over this link: it is its peer's link, and confirmed. */
+int kith_conn_is_in_use(const struct kith_conn *conn);
+/* The link is in use from now on: bytes that came too early are looked at. */
+void kith_lanes_begin(struct kith_conn *conn);
+void kith_lanes_drop(struct kith_conn *conn);
+
 /* ---- datagrams.c ---- */
+/* The largest that the peer's link takes now. */
+size_t kith_datagram_max(const struct kith_peer *peer);
 kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t count,
                            uint32_t lifetime_ms);
 void kith_datagrams_write(struct kith_conn *conn, struct kith_writer *to);
@@ -300,5 +326,7 @@ void kith_datagrams_drop(struct kith_conn *conn);
 
 /* ---- scheduler.c ---- */
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room);
+/* The channel whose bytes go next, -1: none. */
+int kith_schedule_channel(const struct kith_conn *conn);
 
 #endif

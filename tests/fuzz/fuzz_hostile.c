@@ -33,6 +33,7 @@ static struct victim {
 static struct bench bench;
 static struct kith_send_share send_share;
 static struct kith_receive_share receive_share;
+static struct kith_window_pool pool = {UINT64_MAX / 2};
 static struct kith_reader script;
 static int is_over; /* a session would end the link now */
 
@@ -231,13 +232,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     is_over = 0;
     bench_open(&bench, 1);
     kith_send_share_init(&send_share, BUDGET);
-    kith_receive_share_init(&receive_share, BUDGET);
+    kith_receive_share_init(&receive_share, BUDGET, &pool);
     for (size_t i = 0; i < LANES; i++) {
         struct victim *victim = &victims[i];
         victim->last_ticket = victim->last_settled = victim->read = 0;
         memset(&victim->told, 0, sizeof victim->told);
         kith_lane_tx_init(&victim->tx, &bench.env, &send_share);
-        kith_lane_rx_init(&victim->rx, &bench.env, &receive_share, LARGEST);
+        kith_lane_rx_init(&victim->rx, &bench.env, &receive_share, LARGEST, 0);
     }
     while (script.left > 0 && !is_over) {
         step();

@@ -11,6 +11,7 @@ struct pair pairs[LANES];
 struct bench sender, receiver;
 struct kith_send_share send_share;
 struct kith_receive_share receive_share;
+static struct kith_window_pool pool = {UINT64_MAX / 2};
 struct hold holds[HELD_MAX];
 int stops_next;
 unsigned holds_next;
@@ -22,12 +23,12 @@ void pairs_open(size_t budget)
     bench_open(&sender, 1);
     bench_open(&receiver, 2);
     kith_send_share_init(&send_share, budget);
-    kith_receive_share_init(&receive_share, budget);
+    kith_receive_share_init(&receive_share, budget, &pool);
     for (size_t i = 0; i < LANES; i++) {
         struct pair *pair = &pairs[i];
         pair->put = pair->came = pair->settled = pair->taken = pair->late_count = 0;
         kith_lane_tx_init(&pair->tx, &sender.env, &send_share);
-        kith_lane_rx_init(&pair->rx, &receiver.env, &receive_share, (uint32_t)(budget / 2));
+        kith_lane_rx_init(&pair->rx, &receiver.env, &receive_share, (uint32_t)(budget / 2), 0);
     }
 }
 

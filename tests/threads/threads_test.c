@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * threads_test.c: what other threads may do while a loop runs on its own: post, retain, send. A
- * program of its own, because Criterion's processes do not work under ThreadSanitizer. Ends with "N
- * passed, M failed".
+ * threads_test.c: what other threads may do while a loop runs on its own: post, retain, send
+ * messages and datagrams. A program of its own, because Criterion's processes do not work under
+ * ThreadSanitizer. Ends with "N passed, M failed".
  */
 #define _POSIX_C_SOURCE 200809L
 #include <kith/kith.h>
@@ -29,6 +29,8 @@ static kith_peer *target; /* retained for the senders */
 static unsigned writable, posted, closed, departed;
 static uint64_t came[SENDERS], fates[SENDERS], lost[SENDERS];
 static int out_of_order;
+static unsigned small, datagrams, asked; /* messages of other sizes; datagrams; statistics */
+static kith_peer_stats stats;
 
 static atomic_uint freed;
 static kith_session *listening, *dialling;
@@ -64,8 +66,13 @@ static void on_message(kith_session *session, kith_peer *peer, const kith_messag
     (void)session;
     (void)peer;
     (void)user;
-    memcpy(&it, message->data, sizeof it);
     pthread_mutex_lock(&mutex);
+    if (message->data_bytes != sizeof it) {
+        small++;
+        pthread_mutex_unlock(&mutex);
+        return;
+    }
+    memcpy(&it, message->data, sizeof it);
     out_of_order += it.number != came[it.sender];
     came[it.sender] = it.number + 1;
     pthread_mutex_unlock(&mutex);
@@ -93,6 +100,19 @@ static void on_writable(kith_session *session, kith_peer *peer, unsigned channel
     pthread_mutex_lock(&mutex);
     writable++;
     pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void on_datagram(kith_session *session, kith_peer *peer, const void *data, size_t data_bytes,
+                        void *user)
+{
+    (void)session;
+    (void)peer;
+    (void)data;
+    (void)user;
+    CHECK(data_bytes == 100);
+    pthread_mutex_lock(&mutex);
+    datagrams++;
     pthread_mutex_unlock(&mutex);
 }
 
@@ -130,6 +150,7 @@ static void begin(void *user)
     on.on_writable = on_writable;
     on.on_listener = on_listener;
     on.on_closed = on_closed;
+    on.on_datagram = on_datagram;
     config.display_name = "threads";
     config.session_name = "threads";
     config.security = KITH_SECURITY_NONE;
@@ -149,6 +170,17 @@ static void end_listening(void *user)
 {
     (void)user;
     CHECK(kith_session_close(listening, 0) == KITH_OK);
+}
+
+static void ask_stats(void *user)
+{
+    (void)user;
+    pthread_mutex_lock(&mutex);
+    stats.size = sizeof stats;
+    CHECK(kith_peer_get_stats(target, &stats) == KITH_OK);
+    asked++;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&mutex);
 }
 
 static void count_post(void *user)
@@ -228,6 +260,53 @@ static void *send_until_departed(void *user)
 {
     uint32_t sender = (uint32_t)(uintptr_t)user;
     taken_until_departed[sender] = send_all(sender, UINT64_MAX, 1);
+    return NULL;
+}
+
+/* One message to the same peer twice, lent, as often as MESSAGES are taken. */
+static void *send_pairs(void *user)
+{
+    kith_send_options options = KITH_SEND_OPTIONS_INIT;
+    uint32_t sender = (uint32_t)(uintptr_t)user;
+    options.ticket = sender + 1;
+    options.free_fn = give_back;
+    for (uint64_t taken = 0; taken < MESSAGES;) {
+        kith_send_result to[3] = {
+            {target, KITH_OK}, {NULL, KITH_OK}, {target, KITH_OK}}; /* nobody is in between */
+        unsigned before;
+        uint64_t now;
+        pthread_mutex_lock(&mutex);
+        before = writable;
+        pthread_mutex_unlock(&mutex);
+        CHECK(kith_send_many(dialling, to, 3, sender, calloc(1, 16), 16, &options) ==
+              KITH_ERR_PARTIAL);
+        atomic_fetch_sub(&freed, 1); /* taken with PARTIAL: given back in any case */
+        CHECK(to[1].err == KITH_ERR_INVALID);
+        now = (uint64_t)(to[0].err == KITH_OK) + (uint64_t)(to[2].err == KITH_OK);
+        CHECK(to[0].err == KITH_OK || to[0].err == KITH_ERR_AGAIN);
+        CHECK(to[2].err == KITH_OK || to[2].err == KITH_ERR_AGAIN);
+        taken += now;
+        taken_until_departed[sender] = taken;
+        pthread_mutex_lock(&mutex);
+        while (now < 2 && writable == before) {
+            pthread_cond_wait(&changed, &mutex);
+        }
+        pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+
+static atomic_uint datagram_calls;
+
+static void *send_datagrams(void *user)
+{
+    uint8_t bytes[100] = {0};
+    (void)user;
+    for (int i = 0; i < MESSAGES; i++) {
+        kith_err err = kith_send_datagram(target, bytes, sizeof bytes, NULL);
+        CHECK(err == KITH_OK || err == KITH_ERR_AGAIN);
+        atomic_fetch_add(&datagram_calls, 1);
+    }
     return NULL;
 }
 
@@ -338,6 +417,64 @@ static void sends_while_the_peer_departs(void)
     kith_loop_free(&loop);
 }
 
+/* Shared bytes come back once for each call, however many took them; every message taken has its
+ * fate. */
+static void send_many_from_many_threads(void)
+{
+    kith_send_options options = KITH_SEND_OPTIONS_INIT;
+    kith_send_result to = {NULL, KITH_OK};
+    kith_loop *loop = start();
+    uint64_t all = 0;
+    small = 0;
+    atomic_store(&freed, 0);
+    run_threads(send_pairs, NULL);
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < SENDERS; i++) {
+        while (fates[i] < taken_until_departed[i]) {
+            pthread_cond_wait(&changed, &mutex);
+        }
+        CHECK(fates[i] == taken_until_departed[i] && lost[i] == 0);
+        all += fates[i];
+    }
+    CHECK(small == all);
+    to.peer = target;
+    pthread_mutex_unlock(&mutex);
+    CHECK(kith_post(loop, end_listening, NULL) == KITH_OK);
+    pthread_mutex_lock(&mutex);
+    wait_for(&departed, 2);
+    pthread_mutex_unlock(&mutex);
+    options.free_fn = give_back;
+    CHECK(kith_send_many(dialling, &to, 1, 0, calloc(1, 16), 16, &options) == KITH_ERR_PARTIAL);
+    CHECK(to.err == KITH_ERR_NOT_CONNECTED);
+    atomic_fetch_sub(&freed, 1);
+    CHECK(kith_post(loop, end_dialling, NULL) == KITH_OK);
+    pthread_mutex_lock(&mutex);
+    wait_for(&closed, 2);
+    pthread_mutex_unlock(&mutex);
+    kith_peer_release(target);
+    kith_loop_free(&loop);
+    CHECK(atomic_load(&freed) == 0);
+}
+
+/* Each call is counted as sent or as dropped, and no more arrive than were sent. */
+static void datagrams_from_many_threads(void)
+{
+    kith_loop *loop = start();
+    asked = datagrams = 0;
+    run_threads(send_datagrams, NULL);
+    do {
+        unsigned before = asked;
+        CHECK(kith_post(loop, ask_stats, NULL) == KITH_OK);
+        pthread_mutex_lock(&mutex);
+        wait_for(&asked, before + 1);
+        pthread_mutex_unlock(&mutex);
+    } while (stats.datagrams_sent + stats.datagrams_dropped < atomic_load(&datagram_calls));
+    CHECK(stats.datagrams_sent + stats.datagrams_dropped == SENDERS * MESSAGES);
+    CHECK(stats.datagrams_sent > 0);
+    end(loop);
+    CHECK(datagrams <= stats.datagrams_sent);
+}
+
 static void posts_from_many_threads(void)
 {
     kith_loop *loop = start();
@@ -355,7 +492,7 @@ static void calls_from_a_wrong_thread(void)
     info.size = sizeof info;
     CHECK(kith_listen(listening, "ws://127.0.0.1:0", NULL, NULL) == KITH_ERR_THREAD);
     CHECK(kith_session_close(listening, 0) == KITH_ERR_THREAD);
-    CHECK(kith_send_datagram(target, "x", 1, NULL) == KITH_ERR_THREAD);
+    CHECK(kith_broadcast(listening, 0, "x", 1, NULL, NULL, NULL) == KITH_ERR_THREAD);
     CHECK(kith_loop_run(loop) == KITH_ERR_STATE);
     end(loop);
 }
@@ -367,6 +504,8 @@ int main(void)
         void (*run)(void);
     } tests[] = {{"sends_from_many_threads", sends_from_many_threads},
                  {"sends_while_the_peer_departs", sends_while_the_peer_departs},
+                 {"send_many_from_many_threads", send_many_from_many_threads},
+                 {"datagrams_from_many_threads", datagrams_from_many_threads},
                  {"posts_from_many_threads", posts_from_many_threads},
                  {"calls_from_a_wrong_thread", calls_from_a_wrong_thread}};
     size_t count = sizeof tests / sizeof tests[0];

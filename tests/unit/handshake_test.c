@@ -547,10 +547,20 @@ Test(handshake, a_second_adopt)
     close_world();
 }
 
-/* The arbiter gave up an association, and begins another on the same link. */
+/* The same identity, over a link of its own. */
+static void twin_of_eve(struct stranger *twin)
+{
+    *twin = eve;
+    twin->heard = NULL;
+    twin->heard_count = twin->heard_room = twin->read_count = 0;
+}
+
+/* The arbiter gave up an association, and begins another on a new link. */
 Test(handshake, a_fresh_adopt_over_an_association)
 {
     struct kith_adopt adopt = good_adopt;
+    uint8_t out[KITH_ADOPT_BYTES_MAX];
+    struct stranger twin;
     const uint8_t *body;
     size_t length;
     open_plain();
@@ -560,15 +570,34 @@ Test(handshake, a_fresh_adopt_over_an_association)
     cr_assert(stranger_find(&eve, KITH_FRAME_ADOPTED, &body, &length));
     stranger_data(&eve, 0, 0, "\x01\x00", 2);
     cr_assert_eq(actor_say(ada, ada->last, 0, 5, 1), KITH_OK);
+    twin_of_eve(&twin);
+    cr_assert(stranger_connect(&twin));
+    stranger_authenticate(&twin);
     adopt.generation = adopt.since = 6;
-    send_adopt(KITH_FRAME_ADOPT, &adopt);
+    stranger_frame(&twin, KITH_FRAME_ADOPT, out, kith_adopt_encode(&adopt, 1, out));
     cr_assert_eq(ada->count[ACTOR_DEPARTED], 1);
     cr_assert_eq(ada->friends[0].reason, KITH_REASON_TIMEOUT);
     cr_assert_eq(ada->count[ACTOR_CONNECTED], 2);
-    cr_assert(stranger_find(&eve, KITH_FRAME_ADOPTED, &body, &length));
-    stranger_data(&eve, 0, 0, "\x01\x00", 2); /* from zero again */
+    cr_assert_eq(stranger_expect_end(&eve), KITH_REASON_TIMEOUT);
+    cr_assert(stranger_find(&twin, KITH_FRAME_ADOPTED, &body, &length));
+    stranger_data(&twin, 0, 0, "\x01\x00", 2); /* from zero again */
     cr_assert_eq(ada->count[ACTOR_MESSAGE], 2);
     actor_expect(ada, 1, 1);
+    stranger_end(&twin);
+    close_world();
+}
+
+/* Not on the link of the old one: bytes of both would mix. */
+Test(handshake, a_second_association_on_one_link)
+{
+    struct kith_adopt adopt = good_adopt;
+    open_plain();
+    meet(1);
+    stranger_authenticate(&eve);
+    send_adopt(KITH_FRAME_ADOPT, &adopt);
+    adopt.generation = adopt.since = 6;
+    send_adopt(KITH_FRAME_ADOPT, &adopt);
+    cr_assert_eq(stranger_expect_end(&eve), KITH_REASON_PROTOCOL);
     close_world();
 }
 
@@ -578,9 +607,7 @@ Test(handshake, another_incarnation_of_a_connected_peer)
     open_plain();
     meet(1);
     stranger_shake(&eve);
-    twin = eve;
-    twin.heard = NULL;
-    twin.heard_count = twin.heard_room = twin.read_count = 0;
+    twin_of_eve(&twin);
     twin.hello.incarnation[0] ^= 1;
     cr_assert(stranger_connect(&twin));
     stranger_authenticate(&twin);

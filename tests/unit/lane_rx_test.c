@@ -16,6 +16,7 @@ enum { BUDGET = 1 << 19, LARGEST = BUDGET / 2 };
 
 static struct bench bench;
 static struct kith_receive_share share;
+static struct kith_window_pool pool = {UINT64_MAX / 2};
 static struct kith_lane_rx lanes[KITH_CHANNEL_COUNT];
 static size_t sizes[10000];
 static unsigned came[KITH_CHANNEL_COUNT];
@@ -26,9 +27,9 @@ static void open_lanes(uint64_t budget, uint32_t largest)
     bench_open(&bench, 1);
     memset(came, 0, sizeof came);
     stop_at = 0;
-    kith_receive_share_init(&share, budget);
+    kith_receive_share_init(&share, budget, &pool);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        kith_lane_rx_init(&lanes[i], &bench.env, &share, largest);
+        kith_lane_rx_init(&lanes[i], &bench.env, &share, largest, 0);
         lanes[i].announced.lane = i;
         lanes[i].announced.limit = lanes[i].limit;
     }
@@ -47,9 +48,16 @@ static uint8_t byte_of(size_t size, size_t at)
     return (uint8_t)(size * 3 + at * 7 + (at >> 8));
 }
 
+static int hold_next; /* of lane 0 */
+static struct kith_held *last_held;
+
 static int take(void *user, const uint8_t *bytes, size_t count)
 {
     unsigned *number = user;
+    if (hold_next) {
+        hold_next = 0;
+        last_held = kith_lane_rx_hold(&lanes[0]);
+    }
     for (size_t i = 0; i < count; i++) {
         cr_assert_eq(bytes[i], byte_of(count, i), "byte %zu of %zu", i, count);
     }
@@ -212,6 +220,117 @@ Test(lane_rx, a_large_message_is_granted_whole_or_not_at_all)
     close_lanes();
 }
 
+Test(lane_rx, urgent_ones_are_granted_first)
+{
+    static const unsigned priorities[] = {0, 3, 1, 3, 7};
+    static const size_t order[] = {0, 4, 1, 3, 2}; /* lane 0 was granted at once */
+    static uint8_t bytes[LARGEST + 8];
+    size_t count;
+    open_lanes(BUDGET, LARGEST);
+    count = record(bytes, sizeof bytes, LARGEST);
+    for (size_t i = 0; i < 5; i++) {
+        lanes[i].priority = priorities[i];
+        cr_assert_eq(give(i, 0, bytes, 4), KITH_LANE_OK);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t k = 0; k < 5; k++) {
+            cr_assert_eq(lanes[order[k]].limit >= count, k <= i, "lane %zu, round %zu", order[k],
+                         i);
+        }
+        cr_assert_eq(give(order[i], 4, bytes + 4, count - 4), KITH_LANE_OK);
+    }
+    close_lanes();
+}
+
+Test(lane_rx, first_windows_by_budget)
+{
+    static const struct {
+        uint64_t budget, window;
+    } rules[] = {{512 << 10, 16 << 10},
+                 {1 << 20, 32 << 10},
+                 {2 << 20, 64 << 10},
+                 {16 << 20, 64 << 10},
+                 {512 << 20, 64 << 10}};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        open_lanes(rules[i].budget, 1000);
+        cr_assert_eq(lanes[7].limit, rules[i].window);
+        cr_assert_eq(share.promised, 8 * rules[i].window);
+        close_lanes();
+    }
+}
+
+/* Each doubles, up to an eighth of the budget beyond its first; together they have a quarter. */
+Test(lane_rx, windows_widen_where_their_sender_is_blocked)
+{
+    const uint64_t budget = 16 << 20;
+    uint64_t sum = 0;
+    open_lanes(budget, 1000);
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit));
+    cr_assert_eq(lanes[0].window, 128 << 10);
+    cr_assert_eq(lanes[0].limit, 128 << 10);
+    cr_assert(kith_lane_rx_blocked(&lanes[0], 64 << 10), "old news");
+    cr_assert_eq(lanes[0].window, 128 << 10);
+    cr_assert(!kith_lane_rx_blocked(&lanes[0], lanes[0].limit + 1), "never granted");
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        for (int k = 0; k < 30; k++) {
+            cr_assert(kith_lane_rx_blocked(&lanes[i], lanes[i].limit));
+        }
+        cr_assert_leq(lanes[i].window, (64 << 10) + budget / 8);
+        cr_assert_geq(lanes[i].window, 64 << 10);
+        sum += lanes[i].window - (64 << 10);
+    }
+    cr_assert_eq(lanes[0].window, (64 << 10) + budget / 8);
+    cr_assert_eq(sum, budget / 4);
+    cr_assert_eq(share.wider_free, 0);
+    cr_assert_eq(share.promised, 8 * (64 << 10) + budget / 4);
+    cr_assert_eq(share.records_free, budget / 2, "that part is for large messages only");
+    kith_receive_share_fini(&share);
+    close_lanes();
+}
+
+Test(lane_rx, the_pool_of_the_session_bounds_wider_windows)
+{
+    struct kith_receive_share other;
+    struct kith_lane_rx elsewhere;
+    open_lanes(16 << 20, 1000);
+    pool.free = 100000;
+    kith_receive_share_init(&other, 16 << 20, &pool);
+    kith_lane_rx_init(&elsewhere, &bench.env, &other, 1000, 0);
+    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit));
+    cr_assert(kith_lane_rx_blocked(&elsewhere, elsewhere.limit));
+    cr_assert_eq(elsewhere.window, (64 << 10) + 100000 - (64 << 10));
+    cr_assert_eq(pool.free, 0);
+    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit));
+    cr_assert_eq(lanes[3].window, 128 << 10);
+    kith_lane_rx_fini(&elsewhere);
+    kith_receive_share_fini(&other);
+    cr_assert_eq(pool.free, 100000 - (64 << 10));
+    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit));
+    kith_receive_share_fini(&share);
+    kith_receive_share_fini(&share);
+    cr_assert_eq(pool.free, 100000);
+    close_lanes();
+}
+
+/* Where the application keeps what it got, a wider window would only be filled as well. */
+Test(lane_rx, held_messages_keep_a_window_from_widening)
+{
+    uint8_t bytes[8];
+    struct kith_held *held;
+    open_lanes(16 << 20, 1000);
+    hold_next = 1;
+    cr_assert_eq(give(0, 0, bytes, record(bytes, sizeof bytes, 3)), KITH_LANE_OK);
+    held = last_held;
+    cr_assert_not_null(held);
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit));
+    cr_assert_eq(lanes[0].window, 64 << 10);
+    cr_assert(kith_held_free(held));
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit));
+    cr_assert_eq(lanes[0].window, 128 << 10);
+    kith_receive_share_fini(&share);
+    close_lanes();
+}
+
 Test(lane_rx, grants_are_first_come_first_served)
 {
     static uint8_t bytes[LARGEST + 8];
@@ -367,16 +486,20 @@ static void exchange(uint64_t seed, uint64_t budget, size_t largest)
     for (int idle = 0; idle < 200;) {
         size_t lane = bench_below(&bench.random, KITH_CHANNEL_COUNT);
         int moved = kith_lane_tx_ready(&senders[lane]) > 0;
+        uint64_t limit;
         if (bench_below(&bench.random, 3) > 0) {
             move_data(lane);
         } else {
             moved = move_credit(lane);
         }
+        if (seed % 2 == 0 && kith_lane_tx_blocked(&senders[lane], &limit)) {
+            cr_assert(kith_lane_rx_blocked(&lanes[lane], limit));
+        }
         idle = moved ? 0 : idle + 1;
     }
     cr_assert_eq(settled, messages, "%u of %u delivered: the lanes wait for each other", settled,
                  messages);
-    cr_assert_eq(share.promised, 8 * share.window);
+    cr_assert_eq(share.promised, 8 * share.window + budget / 4 - share.wider_free);
     cr_assert_eq(share.records_free, budget / 2);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         cr_assert_eq(came[i], 4);

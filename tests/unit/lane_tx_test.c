@@ -280,3 +280,137 @@ Test(lane_tx, tickets_that_are_left)
     cr_assert(!kith_lane_tx_next_ticket(&lanes[0], &ticket, &unsent));
     close_lanes();
 }
+
+/* ---- lending ----------------------------------------------------------------------------------
+ */
+
+static struct kith_slice slices[16];
+static size_t slice_count;
+
+/* What is lent, put together. */
+static size_t peek(size_t lane, size_t slice_max, size_t room)
+{
+    size_t count = kith_lane_tx_peek(&lanes[lane], slices, slice_max, room, &slice_count), sum = 0;
+    for (size_t i = 0; i < slice_count; i++) {
+        cr_assert_gt(slices[i].count, 0);
+        memcpy(out + sum, slices[i].bytes, slices[i].count);
+        sum += slices[i].count;
+    }
+    cr_assert_eq(sum, count);
+    return count;
+}
+
+Test(lane_tx, lends_what_take_would_copy)
+{
+    static uint8_t want[1 << 16];
+    struct kith_payload *payload;
+    size_t want_count, at = 0;
+    for (int lending = 0; lending < 2; lending++) {
+        open_lanes(1 << 20);
+        payload = kith_payload_new(&bench.env, message, 5000, NULL, NULL);
+        cr_assert(credit(0, 0, 0, 1 << 20));
+        cr_assert_eq(put(0, 0, 0), KITH_OK);
+        cr_assert_eq(put(0, 100, 0), KITH_OK);
+        cr_assert_eq(kith_lane_tx_share(&lanes[0], payload, 0, 0), KITH_OK);
+        cr_assert_eq(put(0, 3, 0), KITH_OK);
+        kith_payload_unref(payload);
+        if (!lending) {
+            want_count = kith_lane_tx_take(&lanes[0], want, sizeof want);
+            cr_assert_eq(want_count, 1 + 102 + 5002 + 4);
+        }
+        while (lending && kith_lane_tx_ready(&lanes[0]) > 0) {
+            size_t count = peek(0, 1 + at % 3, 1 + at % 700), part = 1 + at % count;
+            cr_assert_arr_eq(out, want + at, count);
+            kith_lane_tx_took(&lanes[0], part); /* less than was lent is fine */
+            at += part;
+        }
+        cr_assert_eq(lanes[0].sent, want_count);
+        close_lanes();
+    }
+    cr_assert_eq(at, want_count);
+}
+
+Test(lane_tx, one_slice_for_a_copied_message_two_for_a_shared_one)
+{
+    struct kith_payload *payload;
+    open_lanes(1 << 20);
+    payload = kith_payload_new(&bench.env, message, 10, NULL, NULL);
+    cr_assert(credit(0, 0, 0, 1 << 20));
+    cr_assert_eq(put(0, 10, 0), KITH_OK);
+    cr_assert_eq(kith_lane_tx_share(&lanes[0], payload, 0, 0), KITH_OK);
+    kith_payload_unref(payload);
+    cr_assert_eq(peek(0, 16, 1000), 22);
+    cr_assert_eq(slice_count, 3);
+    cr_assert_eq(peek(0, 2, 1000), 12);
+    close_lanes();
+}
+
+/* Freed when the other side has it and the transport has let go, in whichever order. */
+Test(lane_tx, lent_bytes_stay_until_both_are_done_with_them)
+{
+    for (int received_first = 0; received_first < 2; received_first++) {
+        open_lanes(1 << 20);
+        cr_assert(credit(0, 0, 0, 1 << 20));
+        cr_assert_eq(put(0, 100, 0), KITH_OK);
+        cr_assert_eq(put(0, 100, 0), KITH_OK);
+        cr_assert_eq(peek(0, 16, 1000), 204);
+        kith_lane_tx_took(&lanes[0], 204);
+        cr_assert(!kith_lane_tx_release(&lanes[0], 205), "that was never sent");
+        for (uint64_t upto = 102; upto <= 204; upto += 102) {
+            size_t held = lanes[0].held_bytes;
+            if (received_first) {
+                cr_assert(credit(0, upto, 0, 1 << 20));
+                cr_assert_eq(lanes[0].held_bytes, held);
+                cr_assert(kith_lane_tx_release(&lanes[0], upto));
+            } else {
+                cr_assert(kith_lane_tx_release(&lanes[0], upto));
+                cr_assert_eq(lanes[0].held_bytes, held);
+                cr_assert(credit(0, upto, 0, 1 << 20));
+            }
+            cr_assert_lt(lanes[0].held_bytes, held);
+        }
+        cr_assert_eq(lanes[0].held_bytes, 0);
+        close_lanes();
+    }
+}
+
+Test(lane_tx, a_transport_that_ends_gives_everything_back)
+{
+    open_lanes(1 << 20);
+    cr_assert(credit(0, 0, 0, 1 << 20));
+    cr_assert_eq(put(0, 100, 0), KITH_OK);
+    kith_lane_tx_took(&lanes[0], peek(0, 16, 1000));
+    cr_assert(credit(0, 102, 102, 1 << 20));
+    cr_assert_gt(lanes[0].held_bytes, 0);
+    kith_lane_tx_take_back(&lanes[0]);
+    cr_assert_eq(lanes[0].held_bytes, 0);
+    close_lanes();
+}
+
+Test(lane_tx, says_that_it_is_blocked_once_for_a_limit_and_ever_more_seldom)
+{
+    uint64_t limit = 0, told = 0, previous = 0;
+    unsigned times = 0;
+    open_lanes(8 << 20);
+    cr_assert(!kith_lane_tx_blocked(&lanes[0], &limit), "it has nothing to send");
+    cr_assert_eq(put(0, 1 << 20, 0), KITH_OK);
+    cr_assert(credit(0, 0, 0, 1000));
+    cr_assert(!kith_lane_tx_blocked(&lanes[0], &limit), "it may still send");
+    for (uint64_t now = 1000; now < 1 << 20; now += 1000) {
+        cr_assert(credit(0, 0, 0, now));
+        (void)kith_lane_tx_take(&lanes[0], out, sizeof out);
+        if (kith_lane_tx_blocked(&lanes[0], &limit)) {
+            cr_assert_eq(limit, now);
+            cr_assert(times < 2 || now - told >= 2 * (told - previous) - 2000);
+            previous = told;
+            told = now;
+            times++;
+        }
+        cr_assert(!kith_lane_tx_blocked(&lanes[0], &limit));
+    }
+    cr_assert(times >= 5 && times <= 8, "%u", times);
+    cr_assert(credit(0, 0, 0, 2 << 20));
+    (void)kith_lane_tx_take(&lanes[0], out, sizeof out);
+    cr_assert(!kith_lane_tx_blocked(&lanes[0], &limit), "it has nothing more");
+    close_lanes();
+}

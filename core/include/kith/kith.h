@@ -459,15 +459,16 @@ typedef struct kith_session_config {
     /* Urgency of each channel, 0 (default) to KITH_CHANNEL_PRIORITY_MAX: what is more urgent goes
      * first, channels of the same urgency take turns. Concerns what this side sends. */
     uint8_t channel_priority[KITH_CHANNEL_COUNT];
+    /* Memory over all peers that lets the receive windows of busy channels grow beyond their first
+     * size (64 KiB, or budget_bytes / 64 where that is less) up to budget_bytes / 16 each; at most
+     * 1 TiB, default 256 MiB. When it is used up, further windows keep their first size. */
+    uint64_t window_pool_bytes;
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0,                                                  \
-        {                                                                                          \
-            0                                                                                      \
-        }                                                                                          \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0                                           \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
@@ -686,8 +687,9 @@ typedef struct kith_send_result {
 /* Sends one message to several peers of a session; it is copied once (or lent). Each peer that
  * takes it is on its own: see to[i].err. A ticket is reported once for each of them. On KITH_OK and
  * PARTIAL all have been tried and lent data is Kith's; on any other error nobody was, and it stays
- * the caller's.
- * @thread loop
+ * the caller's. On another thread: as for kith_send(), with a reference to each peer, to[0].peer
+ * not NULL, all of one loop; session is not looked at.
+ * @thread any
  * @errors PARTIAL at least one peer did not take it; INVALID an argument is NULL, channel above 7;
  * CLOSED; NOMEM; THREAD */
 KITH_API KITH_MUST_USE kith_err kith_send_many(kith_session *session, kith_send_result *to,
@@ -707,10 +709,11 @@ KITH_API KITH_MUST_USE kith_err kith_broadcast(kith_session *session, unsigned c
 
 /* Inside on_message: keeps the message beyond the callback. Until kith_held_release() it counts as
  * received but not as delivered, and so does what comes later on its channel. What is held takes
- * from the channel's window, 1/32 of budget_bytes: when that is full its sender gets no further,
- * except for a message larger than the rest of the window, which is taken as long as half of the
- * receiving budget, shared by all channels, has room for it. So do not wait for more than a window
- * of messages before giving any back. Gives *out.
+ * from the channel's window (64 KiB, or budget_bytes / 64 where that is less, unless traffic has
+ * widened it): when that is full its sender gets no further, except for a message larger than the
+ * rest of the window, which is taken as long as a quarter of budget_bytes, shared by all channels,
+ * has room for it. So do not wait for more than a window of messages before giving any back. Gives
+ * *out.
  * @thread loop
  * @errors INVALID an argument is NULL; STATE not the message being handed out, or held already;
  * NOMEM; THREAD */
@@ -743,11 +746,12 @@ typedef struct kith_datagram_options {
 /* Sends one datagram: at most once, in any order, never behind messages. Copies data. options may
  * be NULL. What cannot go within its lifetime is dropped and counted
  * (kith_peer_stats.datagrams_dropped). Over a transport without datagrams of its own (WebSocket) it
- * goes only when the connection takes bytes at this moment.
- * @thread loop
+ * goes only when the connection takes bytes at this moment. On another thread: as for kith_send();
+ * KITH_OK then means that the loop looks at it soon, and sends or drops it.
+ * @thread any
  * @errors INVALID peer or data is NULL; NOT_CONNECTED; TOO_BIG above kith_peer_datagram_max();
  * AGAIN dropped at once: the connection takes nothing now, or 64 KiB of datagrams wait; CLOSED;
- * NOMEM; THREAD */
+ * NOMEM */
 KITH_API kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes,
                                      const kith_datagram_options *options);
 
@@ -769,6 +773,8 @@ typedef struct kith_peer_stats {
     uint64_t datagrams_sent;     /* handed to the transport */
     uint64_t datagrams_dropped;  /* by this side, before that */
     uint64_t datagrams_received; /* handed to on_datagram */
+    uint64_t window_bytes;       /* what the peer may send unasked, all channels together */
+    uint64_t times_blocked;      /* the peer was told that its windows hold this side up */
 } kith_peer_stats;
 
 /* Fills the counters that stats->size has room for.
