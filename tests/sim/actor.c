@@ -84,7 +84,7 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
 }
 
 /* 1 when the model hears of the message's return from elsewhere. */
-static int hold(struct sim_half *half, const kith_message *message, struct sim_message *known)
+static int hold(struct sim_half *half, const kith_message *message, size_t number)
 {
     struct sim_actor *actor = half->actor;
     struct sim *sim = actor->sim;
@@ -100,7 +100,7 @@ static int hold(struct sim_half *half, const kith_message *message, struct sim_m
         return 0;
     }
     held = sim_alloc(sim, sizeof *held);
-    *held = (struct sim_held){actor->held, &actor->held, half, message->channel, known, handle};
+    *held = (struct sim_held){actor->held, &actor->held, half, message->channel, number, handle};
     if (held->next != NULL) {
         held->next->link = &held->next;
     }
@@ -117,11 +117,12 @@ void sim_actor_release(struct sim_held *held)
 {
     struct sim_actor *actor = held->half->actor;
     struct sim *sim = actor->sim;
+    const struct sim_message *message = sim_model_message(held->half, held->channel, held->number);
     size_t count;
     const uint8_t *bytes = kith_held_data(held->held, &count);
     SIM_CHECK(sim,
-              bytes != NULL && count == held->message->bytes &&
-                  sim_content_wrong(bytes, count, held->message->key) == count,
+              bytes != NULL && count == message->bytes &&
+                  sim_content_wrong(bytes, count, message->key) == count,
               "%s: a held message has changed", actor->name);
     sim_note(sim, SIM_RELEASE, actor->index, held->channel, count, 0);
     *held->link = held->next;
@@ -129,7 +130,7 @@ void sim_actor_release(struct sim_held *held)
         held->next->link = held->link;
     }
     actor->held_count--;
-    sim_model_back(held->half, held->channel, held->message);
+    sim_model_back(held->half, held->channel, held->number);
     SIM_CALL(sim, kith_held_release(held->held));
 }
 
@@ -139,23 +140,23 @@ static void on_message(kith_session *session, kith_peer *peer, const kith_messag
     struct sim_actor *actor = enter(session, user);
     struct sim *sim = actor->sim;
     struct sim_half *half = half_of(actor, peer);
-    struct sim_message *known;
+    size_t number;
     int is_held = 0;
     SIM_CHECK(sim, message->channel < KITH_CHANNEL_COUNT && message->data != NULL,
               "%s: a message that cannot be", actor->name);
     SIM_CHECK(sim, !half->kicked, "%s: a message after kith_peer_disconnect()", actor->name);
-    known = sim_model_came(sim, half, message->channel, message->data, message->data_bytes);
+    number = sim_model_came(sim, half, message->channel, message->data, message->data_bytes);
     sim_note(sim, SIM_MESSAGE, actor->index, half->assoc->number, message->channel,
              message->data_bytes);
     if (sim->phase == SIM_BUSY && sim_chance(&sim->ops, sim->plan.hold_permille)) {
-        is_held = hold(half, message, known);
+        is_held = hold(half, message, number);
     }
     if (sim->phase == SIM_BUSY && sim_chance(&sim->ops, sim->plan.reply_permille)) {
         (void)sim_send(half, message->channel, message->data_bytes, SIM_OP_SEND);
     }
     leave(actor);
     if (!is_held) {
-        sim_model_back(half, message->channel, known);
+        sim_model_back(half, message->channel, number);
     }
 }
 
@@ -332,6 +333,7 @@ static void draw_config(struct sim_actor *actor)
                                     : (uint32_t)sim_scale(random, 16, config->budget_bytes / 4);
     config->idle_ping_ms = plan->ping_ms;
     config->idle_ping_count = plan->ping_count;
+    config->window_pool_bytes = sim_chance(random, 700) ? 0 : sim_scale(random, 1, 1 << 22);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         config->channel_priority[i] = (uint8_t)(sim_chance(random, 500) ? 0 : sim_below(random, 8));
     }

@@ -9,14 +9,13 @@
 #include "sim.h"
 
 struct sim_half;
-struct sim_message;
 struct sim_actor;
 
 struct sim_held {
     struct sim_held *next, **link;
     struct sim_half *half;
     unsigned channel;
-    struct sim_message *message;
+    size_t number; /* of the message in its channel */
     kith_held *held;
 };
 

@@ -43,11 +43,12 @@ uint64_t sim_inspect_highest(const kith_peer *peer, unsigned channel)
 static void check_receiving(struct sim *sim, const kith_peer *peer)
 {
     const struct kith_receive_share *share = &peer->receive_share;
-    uint64_t promised = 0, granted = 0;
+    uint64_t promised = 0, granted = 0, wider = 0;
     for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
         const struct kith_lane_rx *lane = &peer->rx[i];
         promised += lane->limit - lane->consumed;
         granted += lane->granted;
+        wider += lane->window - share->window;
         for (const struct kith_node *at = lane->held.next; at != &lane->held; at = at->next) {
             granted += KITH_CONTAINER(at, struct kith_held, node)->granted;
         }
@@ -68,6 +69,10 @@ static void check_receiving(struct sim *sim, const kith_peer *peer)
               "%s: %llu bytes are granted and %llu free, of %llu for large messages", peer->name,
               (unsigned long long)granted, (unsigned long long)share->records_free,
               (unsigned long long)share->budget / 2);
+    SIM_CHECK(sim, wider + share->wider_free == share->budget / 4,
+              "%s: windows are wider by %llu bytes, and %llu are free, of %llu", peer->name,
+              (unsigned long long)wider, (unsigned long long)share->wider_free,
+              (unsigned long long)share->budget / 4);
 }
 
 /* What we keep to send: within the shares, and the sum says what each lane says. */
@@ -137,14 +142,20 @@ void sim_inspect_session(struct sim *sim, const kith_session *session, const kit
                          size_t extra_bytes)
 {
     size_t allowed = SESSION_BYTES_MAX + extra_bytes, peers = 0, connected = 0;
+    uint64_t wider = 0;
     for (const struct kith_node *at = session->peers.next; at != &session->peers; at = at->next) {
         const kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
         check_peer(sim, peer);
         peers++;
+        wider += peer->receive_share.budget / 4 - peer->receive_share.wider_free;
         connected += peer->state == KITH_PEER_CONNECTED;
         allowed += session->config.budget_bytes + PEER_BYTES_MAX +
                    held_count(peer) * (sizeof(struct kith_held) + 16);
     }
+    SIM_CHECK(sim, wider + session->window_pool.free == session->config.window_pool_bytes,
+              "%s: the pool of windows has %llu bytes, %llu given away, of %llu",
+              session->display_name, (unsigned long long)session->window_pool.free,
+              (unsigned long long)wider, (unsigned long long)session->config.window_pool_bytes);
     for (const struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         allowed += LINK_BYTES_MAX;
     }

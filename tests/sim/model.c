@@ -318,8 +318,8 @@ void sim_model_lent_back(void *user, const void *bytes)
 /* ---- receiving --------------------------------------------------------------------------------
  */
 
-struct sim_message *sim_model_came(struct sim *sim, struct sim_half *half, unsigned channel,
-                                   const void *data, size_t bytes)
+size_t sim_model_came(struct sim *sim, struct sim_half *half, unsigned channel, const void *data,
+                      size_t bytes)
 {
     struct sim_stream *in = &half->other->out[channel];
     struct sim_message *message;
@@ -341,16 +341,22 @@ struct sim_message *sim_model_came(struct sim *sim, struct sim_half *half, unsig
     in->came++;
     half->messages_came++;
     half->bytes_came += bytes;
-    return message;
+    return number;
 }
 
-void sim_model_back(struct sim_half *half, unsigned channel, struct sim_message *message)
+const struct sim_message *sim_model_message(const struct sim_half *half, unsigned channel,
+                                            size_t number)
+{
+    return &half->other->out[channel].messages[number];
+}
+
+void sim_model_back(struct sim_half *half, unsigned channel, size_t number)
 {
     struct sim_stream *in = &half->other->out[channel];
     if (half->state != SIM_HALF_CONNECTED) {
         return; /* too late to be told to anyone */
     }
-    message->is_back = 1;
+    in->messages[number].is_back = 1;
     while (in->consumed < in->came && in->messages[in->consumed].is_back) {
         in->consumed++;
     }

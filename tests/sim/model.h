@@ -96,11 +96,15 @@ void sim_model_sent(struct sim *sim, struct sim_half *half, unsigned channel, si
 void sim_model_thread_sent(struct sim *sim, struct sim_half *half, unsigned channel, size_t bytes,
                            uint32_t key, uint64_t ticket, struct sim_lent *lent);
 void sim_model_drained(struct sim *sim, int actor);
-/* The receiving half was handed a message; the next one of its channel, or the run fails. */
-struct sim_message *sim_model_came(struct sim *sim, struct sim_half *half, unsigned channel,
-                                   const void *data, size_t bytes);
+/* The receiving half was handed a message: the next one of its channel, or the run fails. Gives its
+ * number. */
+size_t sim_model_came(struct sim *sim, struct sim_half *half, unsigned channel, const void *data,
+                      size_t bytes);
 /* The receiving half's application is done with it. */
-void sim_model_back(struct sim_half *half, unsigned channel, struct sim_message *message);
+void sim_model_back(struct sim_half *half, unsigned channel, size_t number);
+/* A message that half was handed. */
+const struct sim_message *sim_model_message(const struct sim_half *half, unsigned channel,
+                                            size_t number);
 void sim_model_fate(struct sim *sim, struct sim_half *half, uint64_t ticket, kith_fate fate);
 void sim_model_refused(struct sim *sim, struct sim_half *half, unsigned channel, size_t bytes);
 void sim_model_writable(struct sim *sim, struct sim_half *half, unsigned channel);

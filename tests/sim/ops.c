@@ -65,8 +65,9 @@ static size_t any_size(struct sim_half *half)
 {
     struct sim *sim = half->actor->sim;
     struct sim_random *random = &sim->ops;
-    size_t most = max_message(half), window = (size_t)half->actor->config.budget_bytes / 32;
+    size_t most = max_message(half), window = (size_t)half->actor->config.budget_bytes / 64;
     size_t size = 0;
+    window = window < KITH_WINDOW_BYTES_FIRST ? window : KITH_WINDOW_BYTES_FIRST;
     switch (any_of(sim, sim->plan.sizes, SIM_SIZE_COUNT)) {
     case SIM_TINY:
         size = sim_below(random, 70);
@@ -141,6 +142,10 @@ static void check_answer(const struct sim_half *half, const char *what, size_t b
     case KITH_ERR_NOMEM:
         fits = sim->memory_failed;
         break;
+    case KITH_ERR_TOO_BIG:
+        fits = bytes > max_message(half) ||
+               (sim->other_thread && bytes > half->actor->config.budget_bytes / 32);
+        break;
     default:
         break;
     }
@@ -165,7 +170,8 @@ kith_err sim_send(struct sim_half *half, unsigned channel, size_t bytes, enum si
     }
     options.ticket = maybe_ticket(sim);
     sim->other_thread = how == SIM_OP_THREAD;
-    SIM_CALL(sim, err = kith_send(half->peer, channel, bytes > 0 ? data : NULL, bytes, &options));
+    SIM_CALL(sim, err = kith_send(half->peer, channel, bytes > 0 || lend ? data : NULL, bytes,
+                                  &options));
     sim_note(sim, how == SIM_OP_THREAD ? SIM_THREAD_SEND : SIM_SEND, half->actor->index,
              half->assoc->number << 4 | channel, bytes, (uint64_t)(unsigned)err);
     check_answer(half, "kith_send()", bytes, err);
@@ -446,6 +452,8 @@ void sim_weather(struct sim *sim, int calm)
                            ? 0
                            : sim_scale(random, climate->bytes_per_s, 1u << 30);
     hub->in_flight_bytes = sim_scale(random, 4096, 1u << 20);
+    hub->lane_in_flight_bytes = sim_chance(random, 500) ? 0 : sim_scale(random, 1024, 1u << 18);
+    hub->handshake_us = sim_chance(random, 500) ? 0 : sim_below(random, climate->delay_us + 1);
     hub->loss_ppm = calm ? 0 : (uint32_t)sim_below(random, climate->loss_ppm + 1);
     hub->loss_delay_us = sim_below(random, climate->loss_delay_us + 1);
     hub->reorder_ppm = (uint32_t)sim_below(random, climate->reorder_ppm + 1);

@@ -27,7 +27,9 @@ static size_t held_beyond(const struct sim_actor *actor)
 {
     size_t bytes = 0;
     for (const struct sim_held *at = actor->held; at != NULL; at = at->next) {
-        bytes += at->half->state == SIM_HALF_CONNECTED ? 0 : at->message->bytes + 256;
+        if (at->half->state != SIM_HALF_CONNECTED) {
+            bytes += sim_model_message(at->half, at->channel, at->number)->bytes + 256;
+        }
     }
     return bytes;
 }
@@ -96,10 +98,34 @@ static void begin_phase(struct sim *sim, int phase)
     sim_note(sim, SIM_PHASE, SIM_WORLD, (uint64_t)phase, 0, 0);
 }
 
+static int all_connected(struct sim *sim)
+{
+    const struct sim_actors *all = sim_actors_of(sim);
+    for (size_t i = 0; i < all->edge_count; i++) {
+        if (!sim_actors_connected(all->edges[i].from, all->edges[i].to)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Most runs are about what peers do when they have met; some begin before. */
+static void meet(struct sim *sim)
+{
+    uint64_t until_us = sim->now_us + 10000000;
+    while (!all_connected(sim) && sim->now_us < until_us) {
+        run_until(sim, sim->now_us + 10000);
+        sim_actors_tend(sim);
+    }
+}
+
 static void be_busy(struct sim *sim)
 {
     const struct sim_plan *plan = &sim->plan;
     uint64_t left = plan->ops;
+    if (!sim_chance(&sim->ops, 150)) {
+        meet(sim);
+    }
     while (left > 0) {
         uint64_t burst = sim_between(&sim->ops, 1, plan->burst);
         uint64_t gap_us = sim_chance(&sim->ops, 300) ? 0 : sim_below(&sim->ops, 2 * plan->gap_us);
@@ -114,7 +140,6 @@ static void be_busy(struct sim *sim)
 /* NULL when everyone who should be is connected, and nothing is missing. */
 static const char *unfinished(struct sim *sim)
 {
-    struct sim_actors *all = sim_actors_of(sim);
     for (size_t i = 0; i < sim->actor_count; i++) {
         const struct sim_actor *actor = &sim->actors[i];
         if (actor->session == NULL || actor->closing) {
@@ -124,12 +149,8 @@ static const char *unfinished(struct sim *sim)
             return "a message is still held";
         }
     }
-    for (size_t i = 0; i < all->edge_count; i++) {
-        if (!sim_actors_connected(all->edges[i].from, all->edges[i].to)) {
-            return "two that dial each other are not connected";
-        }
-    }
-    return sim_model_missing(sim);
+    return all_connected(sim) ? sim_model_missing(sim)
+                              : "two that dial each other are not connected";
 }
 
 static void release_some(struct sim *sim)

@@ -150,3 +150,90 @@ void sim_up_down(struct kith_link *link, kith_reason reason, const char *detail)
     sim_note(record->sim, SIM_LINK_DOWN, record->who, (uint64_t)reason, 0, 0);
     kith_up_down(link, reason, detail);
 }
+
+/* ---- lanes ------------------------------------------------------------------------------------
+ */
+
+/* What was peeked last. */
+static struct {
+    const struct kith_link *link;
+    uint64_t lane;
+    size_t count;
+} peeked;
+
+int sim_up_lane_peek(struct kith_link *link, struct kith_lane_bytes *out)
+{
+    struct watched *record = enter(link, "kith_up_lane_peek()");
+    int some = kith_up_lane_peek(link, out);
+    peeked.link = some ? link : NULL;
+    peeked.lane = out->lane;
+    peeked.count = out->count;
+    SIM_CHECK(record->sim, !some || (out->slice_count <= KITH_LANE_SLICES_MAX && out->count > 0),
+              "kith_up_lane_peek() lends %zu bytes in %zu slices", out->count, out->slice_count);
+    return some;
+}
+
+void sim_up_lane_took(struct kith_link *link, uint64_t lane, size_t count)
+{
+    struct watched *record = enter(link, "kith_up_lane_took()");
+    SIM_CHECK(record->sim, peeked.link == link && peeked.lane == lane && count <= peeked.count,
+              "kith_up_lane_took() takes what was not lent");
+    peeked.link = NULL;
+    sim_note(record->sim, SIM_LANE_TOOK, record->who, lane, count, 0);
+    kith_up_lane_took(link, lane, count);
+    sim_inspect_link(record->sim, link);
+}
+
+void sim_up_lane_blocked(struct kith_link *link, uint64_t lane)
+{
+    struct watched *record = enter(link, "kith_up_lane_blocked()");
+    sim_note(record->sim, SIM_LANE_BLOCKED, record->who, lane, 0, 0);
+    kith_up_lane_blocked(link, lane);
+}
+
+void sim_up_lane_writable(struct kith_link *link, uint64_t lane)
+{
+    struct watched *record = enter(link, "kith_up_lane_writable()");
+    sim_note(record->sim, SIM_LANE_WRITABLE, record->who, lane, 0, 0);
+    kith_up_lane_writable(link, lane);
+}
+
+void sim_up_lane_done(struct kith_link *link, uint64_t lane, uint64_t upto)
+{
+    struct watched *record = enter(link, "kith_up_lane_done()");
+    SIM_CHECK(record->sim, !record->is_closed, "lent bytes are done after close()");
+    sim_note(record->sim, SIM_LANE_DONE, record->who, lane, upto, 0);
+    kith_up_lane_done(link, lane, upto);
+    sim_inspect_link(record->sim, link);
+}
+
+void sim_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, const uint8_t *bytes,
+                    size_t count)
+{
+    struct watched *record = enter(link, "kith_up_lane_rx()");
+    sim_note(record->sim, SIM_LANE_RX, record->who, lane << 56 | offset, count,
+             digest_of(bytes, count));
+    kith_up_lane_rx(link, lane, offset, bytes, count);
+    sim_inspect_link(record->sim, link);
+}
+
+/* ---- datagrams --------------------------------------------------------------------------------
+ */
+
+int sim_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count)
+{
+    struct watched *record = enter(link, "kith_up_datagram_pull()");
+    int some = kith_up_datagram_pull(link, out, room, count);
+    SIM_CHECK(record->sim, !some || *count <= room, "a datagram larger than asked for");
+    if (some) {
+        sim_note(record->sim, SIM_DATAGRAM_OUT, record->who, *count, digest_of(out, *count), 0);
+    }
+    return some;
+}
+
+void sim_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
+{
+    struct watched *record = enter(link, "kith_up_datagram_rx()");
+    sim_note(record->sim, SIM_DATAGRAM_RX, record->who, count, digest_of(bytes, count), 0);
+    kith_up_datagram_rx(link, bytes, count);
+}
