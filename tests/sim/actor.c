@@ -284,8 +284,11 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
         dial_is_over(handle);
         break;
     case KITH_DIAL_CLOSED:
-        SIM_CHECK(sim, handle->is_ready || handle->is_cancelled || actor->closing,
-                  "%s: a dial closed that was neither ready nor cancelled", actor->name);
+        SIM_CHECK(sim,
+                  handle->is_ready || handle->is_cancelled || actor->closing ||
+                      (event->reason == KITH_REASON_LOCAL && actor->has_kicked),
+                  "%s: a dial closed with %s that was neither ready nor cancelled", actor->name,
+                  kith_reason_name(event->reason));
         dial_is_over(handle);
         break;
     }
@@ -365,6 +368,7 @@ kith_err sim_actor_open(struct sim_actor *actor)
         return err;
     }
     actor->number = ++sim->session_count;
+    actor->keys = actor->has_kicked = 0;
     actor->id = kith_session_id(actor->session);
     was = sim_alloc(sim, sizeof *was);
     *was = (struct sim_was){actors.was, actor->id, actor->number, actor};

@@ -64,7 +64,7 @@ struct sim_actor {
     int listens, keeps; /* keeps: gives back nothing while the run is busy */
     int closing;
     uint64_t flush_until_us, open_at_us;
-    int keys;
+    int keys, has_kicked;
 };
 
 /* Sessions there were: an id may turn up after its session's end. */

@@ -102,9 +102,33 @@ static void check_sending(struct sim *sim, const kith_peer *peer)
               "%s: other threads have reserved more than they may", peer->name);
 }
 
+/* Credit that is free goes to whoever waits for it: the first in the list does not fit, and
+ * everyone who needs some is in the list. */
+static void check_waiting(struct sim *sim, const kith_peer *peer)
+{
+    const struct kith_receive_share *share = &peer->receive_share;
+    size_t waiting = 0, listed = 0;
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        const struct kith_lane_rx *lane = &peer->rx[i];
+        waiting += lane->in_record && lane->record_end > lane->limit;
+    }
+    for (const struct kith_node *at = share->waiting.next; at != &share->waiting; at = at->next) {
+        const struct kith_lane_rx *lane = KITH_CONTAINER(at, struct kith_lane_rx, wait_node);
+        SIM_CHECK(sim, ++listed <= KITH_CHANNEL_COUNT, "%s: the list of waiting lanes is a ring",
+                  peer->name);
+        waiting -= lane->in_record && lane->record_end > lane->limit;
+        SIM_CHECK(sim, listed > 1 || lane->record_end > lane->limit + share->records_free,
+                  "%s: a lane waits for %llu bytes of credit, and %llu are free", peer->name,
+                  (unsigned long long)(lane->record_end - lane->limit),
+                  (unsigned long long)share->records_free);
+    }
+    SIM_CHECK(sim, waiting == 0, "%s: a lane that needs credit does not wait for it", peer->name);
+}
+
 static void check_peer(struct sim *sim, const kith_peer *peer)
 {
     check_receiving(sim, peer);
+    check_waiting(sim, peer);
     check_sending(sim, peer);
 }
 
@@ -172,21 +196,27 @@ void sim_inspect_session(struct sim *sim, const kith_session *session, const kit
               session->display_name, loop->memory.bytes, allowed);
 }
 
-void sim_inspect_stuck(const kith_peer *peer, char *out, size_t out_bytes)
+void sim_inspect_stuck(const kith_peer *sender, const kith_peer *receiver, char *out,
+                       size_t out_bytes)
 {
-    size_t done = 0;
-    out[0] = '\0';
-    for (unsigned i = 0; i < KITH_CHANNEL_COUNT && done < out_bytes; i++) {
-        const struct kith_lane_tx *lane = &peer->tx[i];
-        int more;
-        if (lane->consumed == lane->end) {
+    const struct kith_receive_share *share = &receiver->receive_share;
+    int done = snprintf(out, out_bytes, "%llu free for large messages",
+                        (unsigned long long)share->records_free);
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT && done > 0 && (size_t)done < out_bytes; i++) {
+        const struct kith_lane_tx *tx = &sender->tx[i];
+        const struct kith_lane_rx *rx = &receiver->rx[i];
+        if (tx->consumed == tx->end) {
             continue;
         }
-        more = snprintf(out + done, out_bytes - done,
-                        "%slane %u: consumed %llu received %llu sent %llu limit %llu end %llu",
-                        done > 0 ? "; " : "", i, (unsigned long long)lane->consumed,
-                        (unsigned long long)lane->received, (unsigned long long)lane->sent,
-                        (unsigned long long)lane->limit, (unsigned long long)lane->end);
-        done += more > 0 ? (size_t)more : 0;
+        done += snprintf(out + done, out_bytes - (size_t)done,
+                         "; lane %u sender: consumed %llu received %llu sent %llu limit %llu end "
+                         "%llu, receiver: consumed %llu received %llu limit %llu%s ends %llu%s",
+                         i, (unsigned long long)tx->consumed, (unsigned long long)tx->received,
+                         (unsigned long long)tx->sent, (unsigned long long)tx->limit,
+                         (unsigned long long)tx->end, (unsigned long long)rx->consumed,
+                         (unsigned long long)rx->received, (unsigned long long)rx->limit,
+                         rx->in_record ? " in a record that" : ", the last record",
+                         (unsigned long long)rx->record_end,
+                         kith_list_empty(&rx->wait_node) ? "" : ", waits for a grant");
     }
 }

@@ -24,6 +24,7 @@ void sim_inspect_session(struct sim *sim, const kith_session *session, const kit
                          size_t extra_bytes);
 
 /* What keeps a peer's lanes from being done, in words; for the report of a run that is stuck. */
-void sim_inspect_stuck(const kith_peer *peer, char *out, size_t out_bytes);
+void sim_inspect_stuck(const kith_peer *sender, const kith_peer *receiver, char *out,
+                       size_t out_bytes);
 
 #endif

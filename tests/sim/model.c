@@ -214,25 +214,43 @@ void sim_model_drained(struct sim *sim, int index)
     actor->pending_end = &actor->pending;
 }
 
-void sim_model_refused(struct sim *sim, struct sim_half *half, unsigned channel, size_t bytes)
+/* The next message of a stream that has a ticket and no fate; NULL: none. */
+static struct sim_message *next_owed(struct sim_stream *out)
+{
+    while (out->owed < out->count) {
+        struct sim_message *message = &out->messages[out->owed];
+        if (message->ticket != 0 && message->fate == 0) {
+            return message;
+        }
+        out->owed++;
+    }
+    return NULL;
+}
+
+void sim_model_refused(struct sim *sim, struct sim_half *half, unsigned channel, size_t bytes,
+                       int by_thread)
 {
     struct sim_stream *out = &half->out[channel];
-    int idle = half->actor->pending == NULL;
+    kith_peer_info info = {.size = sizeof info};
+    int idle = half->actor->pending == NULL &&
+               (sim->plan.capabilities & KITH_DRIVER_MANY_LANES) == 0 &&
+               kith_peer_get_info(half->peer, &info) == KITH_OK && info.queued_bytes == 0;
     for (unsigned i = 0; i < KITH_CHANNEL_COUNT && idle; i++) {
-        idle =
-            half->out[i].count == half->out[i].consumed && half->out[i].owed >= half->out[i].count;
+        idle = next_owed(&half->out[i]) == NULL;
     }
     SIM_CHECK(sim, !idle, "%s: AGAIN for %zu bytes, and nothing is under way", name_of(half),
               bytes);
-    out->refused = 1;
-    out->refused_us = sim->now_us;
+    out->refused[by_thread] = SIM_REFUSED;
 }
 
 void sim_model_writable(struct sim *sim, struct sim_half *half, unsigned channel)
 {
-    SIM_CHECK(sim, half->out[channel].refused,
+    struct sim_stream *out = &half->out[channel];
+    int both = out->refused[0] != SIM_TOLD && out->refused[1] != SIM_TOLD;
+    SIM_CHECK(sim, out->refused[0] != SIM_TOLD || out->refused[1] != SIM_TOLD,
               "%s: on_writable of channel %u, which refused nothing", name_of(half), channel);
-    half->out[channel].refused = 0;
+    /* Where both wait, one call can be for either or for both. */
+    out->refused[0] = out->refused[1] = both ? SIM_MAYBE_TOLD : SIM_TOLD;
 }
 
 uint64_t sim_model_to_come(const struct sim_half *half)
@@ -335,9 +353,9 @@ size_t sim_model_came(struct sim *sim, struct sim_half *half, unsigned channel, 
     SIM_CHECK(sim, right == bytes,
               "%s: message %zu of channel %u (%zu bytes) is not what was sent, from byte %zu on",
               name_of(half), number, channel, bytes, right);
-    SIM_CHECK(sim, message->fate == 0,
-              "%s: message %zu of channel %u comes after its fate was told", name_of(half), number,
-              channel);
+    SIM_CHECK(sim, message->fate != KITH_FATE_UNSENT,
+              "%s: message %zu of channel %u comes, and its sender was told UNSENT", name_of(half),
+              number, channel);
     in->came++;
     half->messages_came++;
     half->bytes_came += bytes;
@@ -360,19 +378,6 @@ void sim_model_back(struct sim_half *half, unsigned channel, size_t number)
     while (in->consumed < in->came && in->messages[in->consumed].is_back) {
         in->consumed++;
     }
-}
-
-/* The next message of a stream that has a ticket and no fate; NULL: none. */
-static struct sim_message *next_owed(struct sim_stream *out)
-{
-    while (out->owed < out->count) {
-        struct sim_message *message = &out->messages[out->owed];
-        if (message->ticket != 0 && message->fate == 0) {
-            return message;
-        }
-        out->owed++;
-    }
-    return NULL;
 }
 
 /* The stream whose next fate this is: a ticket may be anywhere, but each channel tells in order. */
@@ -537,20 +542,25 @@ void sim_model_check_stats(struct sim *sim, struct sim_half *half)
               (unsigned long long)stats.held_bytes, (unsigned long long)held);
 }
 
+static int is_refused(const struct sim_stream *out)
+{
+    return out->refused[0] == SIM_REFUSED || out->refused[1] == SIM_REFUSED;
+}
+
 /* What is missing in one direction of an association whose two ends are connected. */
 static const char *missing_of(struct sim_half *half)
 {
-    static char text[SIM_VIOLATION_BYTES];
+    static char text[SIM_VIOLATION_BYTES + 200];
     for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
         struct sim_stream *out = &half->out[i];
         const char *what = out->came < out->count       ? "not come"
                            : out->consumed < out->count ? "not back"
                            : next_owed(out) != NULL     ? "without a fate"
-                           : out->refused               ? "to be told writable"
+                           : is_refused(out)            ? "to be told writable"
                                                         : NULL;
         if (what != NULL) {
-            char more[300];
-            sim_inspect_stuck(half->peer, more, sizeof more);
+            char more[700];
+            sim_inspect_stuck(half->peer, half->other->peer, more, sizeof more);
             snprintf(text, sizeof text,
                      "%s to %s, channel %u: %zu sent, %zu came, %zu back, %zu fates told: %s (%s)",
                      half->actor->name, half->other->actor->name, i, out->count, out->came,

@@ -29,8 +29,8 @@ struct sim_stream {
     size_t came;     /* handed to the receiver, from the first on */
     size_t consumed; /* all before this one are back */
     size_t owed;     /* all before this one have their fate, or need none */
-    int refused;     /* AGAIN was said, and on_writable has not come */
-    uint64_t refused_us;
+    /* AGAIN was said here, and to another thread, and on_writable has not come: each is told of. */
+    enum { SIM_TOLD = 0, SIM_MAYBE_TOLD, SIM_REFUSED } refused[2];
 };
 
 struct sim_datagram {
@@ -106,7 +106,8 @@ void sim_model_back(struct sim_half *half, unsigned channel, size_t number);
 const struct sim_message *sim_model_message(const struct sim_half *half, unsigned channel,
                                             size_t number);
 void sim_model_fate(struct sim *sim, struct sim_half *half, uint64_t ticket, kith_fate fate);
-void sim_model_refused(struct sim *sim, struct sim_half *half, unsigned channel, size_t bytes);
+void sim_model_refused(struct sim *sim, struct sim_half *half, unsigned channel, size_t bytes,
+                       int by_thread);
 void sim_model_writable(struct sim *sim, struct sim_half *half, unsigned channel);
 
 struct sim_lent *sim_model_lend(struct sim *sim, size_t count, uint32_t key);

@@ -124,14 +124,16 @@ static void check_answer(const struct sim_half *half, const char *what, size_t b
 {
     struct sim *sim = half->actor->sim;
     const char *name = half->actor->name;
-    int gone = half->kicked || kith_peer_get_state(half->peer) != KITH_PEER_CONNECTED;
+    int departed = kith_peer_get_state(half->peer) != KITH_PEER_CONNECTED;
+    int gone = half->kicked || departed;
     int fits = 0;
     switch ((int)err) {
     case KITH_OK:
-        fits = !gone && !half->actor->closing;
+        /* Another thread cannot know that the peer is about to depart. */
+        fits = sim->other_thread ? !departed : !gone && !half->actor->closing;
         break;
     case KITH_ERR_AGAIN:
-        fits = !gone;
+        fits = sim->other_thread ? !departed : !gone;
         break;
     case KITH_ERR_NOT_CONNECTED:
         fits = gone || (sim->other_thread && half->actor->closing);
@@ -184,7 +186,7 @@ kith_err sim_send(struct sim_half *half, unsigned channel, size_t bytes, enum si
         sim_model_not_lent(lent);
     }
     if (err == KITH_ERR_AGAIN) {
-        sim_model_refused(sim, half, channel, bytes);
+        sim_model_refused(sim, half, channel, bytes, how == SIM_OP_THREAD);
     }
     if (!lend && bytes > 0) {
         memset(data, 0xee, bytes < 256 ? bytes : 256); /* it was copied, or it was not */
@@ -231,7 +233,7 @@ static void many_sent(struct sim *sim, const kith_send_result *results, size_t c
         if (results[i].err == KITH_OK) {
             sim_model_sent(sim, half, channel, bytes, key, ticket, lent);
         } else if (results[i].err == KITH_ERR_AGAIN) {
-            sim_model_refused(sim, half, channel, bytes);
+            sim_model_refused(sim, half, channel, bytes, 0);
         }
     }
     SIM_CHECK(sim, outcome == expected, "a message to many gives %s, and the results say %s",
@@ -339,7 +341,7 @@ static void disconnect(struct sim_actor *actor)
     if (half == NULL || half->kicked || kith_peer_get_state(half->peer) != KITH_PEER_CONNECTED) {
         return;
     }
-    half->kicked = 1;
+    half->kicked = actor->has_kicked = 1;
     sim_note(sim, SIM_DISCONNECT, actor->index, half->assoc->number, 0, 0);
     SIM_CALL(sim, err = kith_peer_disconnect(half->peer, "enough"));
     SIM_CHECK(sim, err == KITH_OK, "%s: kith_peer_disconnect() gives %s", actor->name,
@@ -451,14 +453,16 @@ void sim_weather(struct sim *sim, int calm)
     hub->bytes_per_s = climate->bytes_per_s == 0 || sim_chance(random, 500)
                            ? 0
                            : sim_scale(random, climate->bytes_per_s, 1u << 30);
-    hub->in_flight_bytes = sim_scale(random, 4096, 1u << 20);
-    hub->lane_in_flight_bytes = sim_chance(random, 500) ? 0 : sim_scale(random, 1024, 1u << 18);
+    hub->in_flight_bytes = sim_scale(random, climate->in_flight_bytes, 1u << 20);
+    hub->lane_in_flight_bytes = calm || sim_chance(random, 500)
+                                    ? 0
+                                    : sim_scale(random, climate->in_flight_bytes / 4, 1u << 18);
     hub->handshake_us = sim_chance(random, 500) ? 0 : sim_below(random, climate->delay_us + 1);
     hub->loss_ppm = calm ? 0 : (uint32_t)sim_below(random, climate->loss_ppm + 1);
     hub->loss_delay_us = sim_below(random, climate->loss_delay_us + 1);
     hub->reorder_ppm = (uint32_t)sim_below(random, climate->reorder_ppm + 1);
     hub->done_delay_us = sim_below(random, climate->done_delay_us + 1);
-    hub->piece_bytes = sim_chance(random, 600) ? 0 : sim_scale(random, 1, 20000);
+    hub->piece_bytes = sim_chance(random, 600) ? 0 : sim_scale(random, climate->piece_bytes, 20000);
     sim_note(sim, SIM_WEATHER, SIM_WORLD, hub->delay_us, hub->bytes_per_s, hub->loss_ppm);
 }
 

@@ -48,6 +48,9 @@ struct sim_climate {
     uint64_t bytes_per_s;                  /* at least; 0 = no limit */
     uint32_t loss_ppm, reorder_ppm;        /* at most */
     uint64_t loss_delay_us, done_delay_us; /* at most */
+    /* At least: what comes is cut in pieces, and only so much is under way at once. With less,
+     * large messages take their time. */
+    uint64_t piece_bytes, in_flight_bytes;
 };
 
 /* Sizes of messages, as weights. */
@@ -87,7 +90,6 @@ struct sim_plan {
 struct sim_scenario {
     const char *name, *about;
     void (*draw)(struct sim_plan *plan, struct sim_random *random);
-    unsigned share; /* of the seeds where all scenarios are run */
 };
 
 extern const struct sim_scenario sim_scenarios[]; /* ends with name NULL */

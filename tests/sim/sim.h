@@ -26,7 +26,7 @@
 #include "random.h"
 #include "transports/memory/memory.h"
 
-enum { SIM_ACTORS_MAX = 24, SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1, SIM_VIOLATION_BYTES = 600 };
+enum { SIM_ACTORS_MAX = 24, SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1, SIM_VIOLATION_BYTES = 1000 };
 
 /* What is written down: each goes into the digest with who, when and up to three numbers, and is a
  * line of --trace. */
