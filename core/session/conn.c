@@ -203,6 +203,10 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
     if (conn->state == KITH_CONN_DOWN) {
         return;
     }
+    if (!was_closing && reason == KITH_REASON_LOCAL && session->state == KITH_SESSION_OPEN) {
+        reason = KITH_REASON_INTERNAL; /* nobody asked for it: a frame found no memory */
+        detail = "out of memory";
+    }
     no_longer_pending(conn);
     kith_timer_stop(session->env, &conn->timer);
     kith_timer_stop(session->env, &conn->ping_timer);

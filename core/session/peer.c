@@ -419,7 +419,10 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
     struct kith_peer *peer = conn->peer;
     struct delivery to = {peer, (unsigned)lane};
     enum kith_lane_verdict verdict;
-    if (peer == NULL || peer->state != KITH_PEER_CONNECTED || peer->leave.waiting) {
+    if (peer != NULL && peer->leave.waiting) {
+        return; /* about to be put out: what it sends until then is not its fault */
+    }
+    if (!kith_conn_is_in_use(conn)) {
         (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
         return;
     }
@@ -552,7 +555,10 @@ void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t cou
 {
     struct kith_peer *peer = conn->peer;
     struct kith_session *session = conn->session;
-    if (peer == NULL || peer->state != KITH_PEER_CONNECTED || peer->leave.waiting) {
+    if (peer != NULL && peer->leave.waiting) {
+        return;
+    }
+    if (!kith_conn_is_in_use(conn)) {
         (void)kith_conn_count_idle(conn); /* they count only on the link in use */
         return;
     }

@@ -222,7 +222,7 @@ static void on_listener(kith_session *session, kith_listener *listener,
 /* A dial that fails needs a cause. */
 static void check_dial(struct sim *sim, const struct sim_handle *dial, const kith_dial_event *event)
 {
-    int broken = sim->links_broken || sim->memory_failed || sim->clock_jumped;
+    int broken = sim->plan.faults || sim->links_broken || sim->memory_failed || sim->clock_jumped;
     SIM_CHECK(sim, event->kind != KITH_DIAL_FAILED || !sim->plan.steady || broken,
               "%s: a dial failed with %s: %s", dial->actor->name, kith_reason_name(event->reason),
               event->detail);

@@ -100,7 +100,7 @@ static void check_reason(struct sim *sim, const struct sim_half *half, kith_reas
     int mine = half->kicked || half->actor->closing;
     int theirs = half->other->state == SIM_HALF_UNKNOWN ? !sim->plan.steady || sim->phase > SIM_BUSY
                                                         : is_leaving(half->other);
-    int broken = sim->links_broken || sim->clock_jumped || sim->memory_failed;
+    int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
     const char *text = kith_reason_name(reason);
     switch ((int)reason) {
     case KITH_REASON_LOCAL:

@@ -207,6 +207,7 @@ static void draw_broken_links(struct sim_plan *plan, struct sim_random *random)
     plan->weights[SIM_OP_CANCEL] = 2;
     plan->weights[SIM_OP_TWIN] = 3;
     plan->steady = 0;
+    plan->faults = 1;
 }
 
 /* A star of many: each with each, many receivers at once. */

@@ -83,7 +83,7 @@ struct sim_plan {
                                  short */
 
     int steady; /* nothing but messages: every dial must succeed, nobody may depart */
-    int faults; /* links break */
+    int faults; /* links break, or are given up: too impatient for this network */
     int full;   /* at the end a message of the largest size on every channel, both ways, at once */
 };
 
