@@ -178,12 +178,18 @@ static void check_peek(struct kith__mem_link *link, const struct kith_lane_bytes
 static size_t how_many(struct kith__mem_link *link, const struct kith__mem_lane *lane, size_t count)
 {
     struct kith_memory_hub *hub = link->hub;
-    size_t room = hub->in_flight_bytes - link->lanes_in_flight;
+    size_t room = hub->in_flight_bytes - link->lanes_in_flight, least;
     if (hub->lane_in_flight_bytes != 0 && hub->lane_in_flight_bytes - lane->in_flight < room) {
         room = hub->lane_in_flight_bytes - lane->in_flight;
     }
     count = count < room ? count : room;
-    return hub->piece_bytes != 0 ? 1 + (size_t)kith__mem_below(hub, count) : count;
+    if (hub->piece_bytes == 0) {
+        return count;
+    }
+    /* Not ever smaller ones: what a small packet leaves free would again hold but a small one. */
+    least = hub->piece_bytes / 2 < count ? hub->piece_bytes / 2 : count;
+    least = least > 0 ? least : 1;
+    return least + (size_t)kith__mem_below(hub, count - least + 1);
 }
 
 static size_t slices_for(const struct kith_lane_bytes *lent, size_t count)
