@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -87,7 +88,9 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_list_remove(&conn->node);
     kith_datagrams_drop(conn);
     kith_lanes_drop(conn);
-    kith_free(env, conn->control);
+    if (!kith_mutant(LEAK_BLOCK)) {
+        kith_free(env, conn->control);
+    }
     kith_free(env, conn->link);
     kith_free(env, conn);
     kith_session_poke(session);

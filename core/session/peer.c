@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -123,7 +124,7 @@ void kith_peer_unref(struct kith_peer *peer)
 
 static void settle_fates(struct kith_session *session, struct kith_peer *peer)
 {
-    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT && !kith_mutant(NO_FATE); i++) {
         uint64_t ticket;
         int unsent;
         while (kith_lane_tx_next_ticket(&peer->tx[i], &ticket, &unsent)) {
@@ -356,7 +357,9 @@ void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT claims bytes that were never sent");
         return;
     }
-    send_adopt(peer, KITH_FRAME_ADOPTED);
+    if (!kith_mutant(NO_ADOPTED)) {
+        send_adopt(peer, KITH_FRAME_ADOPTED);
+    }
     if (conn->peer == peer) { /* else the answer did not fit, and it has departed */
         connected(peer);
     }
@@ -403,7 +406,7 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
     struct kith_session *session = to->peer->session;
     kith_message message = {sizeof message, to->channel, count > 0 ? (const void *)bytes : "",
                             count};
-    to->peer->stats.messages_received++;
+    to->peer->stats.messages_received += kith_mutant(MISCOUNT) ? 0 : 1;
     to->peer->stats.message_bytes_received += count;
     if (session->callbacks.on_message != NULL) {
         to->peer->handing_out = &message;
@@ -566,6 +569,9 @@ void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t cou
     if (session->callbacks.on_datagram != NULL) {
         session->callbacks.on_datagram(session, peer, count > 0 ? (const void *)bytes : "", count,
                                        session->user);
+        if (kith_mutant(DATAGRAM_TWICE) && count % 8 == 7) {
+            session->callbacks.on_datagram(session, peer, bytes, count, session->user);
+        }
     }
 }
 
@@ -591,7 +597,7 @@ kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kit
 void kith_peer_unhold(kith_held *held)
 {
     struct kith_peer *peer = held->owner;
-    if (kith_held_free(held) && peer->conn != NULL) {
+    if (kith_held_free(held) && peer->conn != NULL && !kith_mutant(FORGET_CREDIT)) {
         peer->conn->driver->tx_ready(peer->conn->link); /* there may be CREDIT to send */
     }
     kith_peer_unref(peer);
@@ -612,7 +618,8 @@ void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
 int kith_peer_is_flushed(const struct kith_peer *peer)
 {
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        if (peer->state == KITH_PEER_CONNECTED && peer->tx[i].consumed != peer->tx[i].end) {
+        if (peer->state == KITH_PEER_CONNECTED && peer->tx[i].consumed != peer->tx[i].end &&
+            !kith_mutant(SKIP_FLUSH)) {
             return 0;
         }
     }
