@@ -204,7 +204,8 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
 
 int kith_key_usable(const kith_key *key, const char **why)
 {
-    size_t identity_bytes = strnlen(key->identity, sizeof key->identity);
+    const char *end = memchr(key->identity, '\0', sizeof key->identity);
+    size_t identity_bytes = end != NULL ? (size_t)(end - key->identity) : sizeof key->identity;
     *why = NULL;
     if (identity_bytes > KITH_KEY_IDENTITY_BYTES_MAX ||
         !kith_text_ok(key->identity, identity_bytes, 1, KITH_KEY_IDENTITY_BYTES_MAX) ||

@@ -185,7 +185,7 @@ struct kith_peer {
     atomic_size_t reserved;
     atomic_uint refused_channels;
     atomic_size_t datagrams_reserved;
-    atomic_uint_fast64_t datagrams_refused;
+    atomic_size_t datagrams_refused; /* no wider: many 32-bit machines have no such atomics */
     void *user;
     kith_id id;
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];

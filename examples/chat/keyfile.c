@@ -3,8 +3,6 @@
  * keyfile.c: see keyfile.h. Files are read with read(), not stdio, whose buffers could not be
  * wiped.
  */
-#define _GNU_SOURCE /* O_CLOEXEC, O_NOFOLLOW; prctl is Linux's own */
-
 #include "keyfile.h"
 
 #include <errno.h>
@@ -12,24 +10,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #include "text.h"
-
-/* The leak sanitizer looks at its own process in the very way that the guard forbids. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEYFILE_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define KEYFILE_SANITIZED 1
-#endif
 
 enum {
     FILE_BYTES_MAX = 64 * 1024, /* 64 keys of at most 257 characters, and comments */
@@ -217,13 +201,4 @@ int keyfile_create(const char *path, char identity[KITH_KEY_IDENTITY_BYTES_MAX +
                      path, strerror(error));
     }
     return 0;
-}
-
-void keyfile_guard_process(void)
-{
-    const struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none);
-#if defined(__linux__) && !defined(KEYFILE_SANITIZED)
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
 }

@@ -36,8 +36,4 @@ void keyfile_wipe(struct keyfile *keyfile);
 int keyfile_create(const char *path, char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1],
                    struct keyfile_problem *problem);
 
-/* From now on this process leaves no core dump and cannot be looked into by others of the same
- * user. */
-void keyfile_guard_process(void);
-
 #endif

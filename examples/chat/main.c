@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "chat.h"
+#include "guard.h"
 #include "stop.h"
 
 enum { POLL_WITHOUT_FD_MS = 20 }; /* where Kith has no descriptor to wait for */
@@ -36,7 +37,7 @@ static int make_key(const struct options *options)
     struct keyfile_problem problem;
     char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1];
     report_init(&report, options);
-    keyfile_guard_process();
+    guard_process();
     if (keyfile_create(options->new_key, identity, &problem) != 0) {
         report_error(&report, "KEY", problem.hint, "%s", problem.text);
         return EXIT_FAILED;
@@ -60,7 +61,7 @@ static int load_keys(const struct options *options, struct keyfile *keyfile)
         return EXIT_OK;
     }
     report_init(&report, options);
-    keyfile_guard_process();
+    guard_process();
     if (keyfile_read(keyfile, options->key_file, &problem) != 0) {
         report_error(&report, "KEY", problem.hint, "%s", problem.text);
         return EXIT_USAGE;

@@ -39,6 +39,7 @@ static void check(void)
         promised += rx->limit - rx->consumed;
         held += tx->held_bytes;
         bodies += rx->body == NULL ? 0 : rx->body_room;
+        pair_check_lent(&pairs[i]);
     }
     MUST(promised == receive_share.promised && promised <= budget);
     MUST(receive_share.records_free <= budget / 2);
@@ -96,6 +97,12 @@ static void step(void)
     case 9:
         pair_credit_all(pair);
         (void)kith_lane_tx_writable(&pair->tx);
+        if (n & 1) {
+            pair_let_go(pair, n % (pair->tx.highest + 1));
+        }
+        if (n & 2) {
+            pair_say_blocked(pair);
+        }
         break;
     default:
         pair_give_back(n % HELD_MAX);
@@ -107,6 +114,7 @@ static void step(void)
 static void drain(void)
 {
     size_t moved = 1;
+    uint64_t wider = 0;
     for (size_t i = 0; i < HELD_MAX; i++) {
         pair_give_back(i);
     }
@@ -115,6 +123,7 @@ static void drain(void)
         for (size_t i = 0; i < LANES; i++) {
             pair_credit_all(&pairs[i]);
             moved += pair_take(&pairs[i], 1000);
+            pair_let_go(&pairs[i], pairs[i].tx.highest);
             moved += pairs[i].taken - (size_t)pairs[i].rx.received;
             pair_deliver(&pairs[i], 0, STREAM_BYTES_MAX, 0, 0);
             check();
@@ -127,11 +136,13 @@ static void drain(void)
         MUST(pair->came == pair->put && pair->tx.sent == pair->tx.end);
         MUST(pair->tx.consumed == pair->tx.end && pair->rx.consumed == pair->tx.end);
         MUST(!kith_lane_tx_next_ticket(&pair->tx, &ticket, &unsent));
-        MUST(pair->rx.limit - pair->rx.consumed == receive_share.window);
+        MUST(pair->rx.limit - pair->rx.consumed == pair->rx.window);
+        wider += pair->rx.window - receive_share.window;
         (void)kith_lane_tx_writable(&pair->tx);
         pair_put(pair, largest, 1, 0, 0);
     }
     MUST(receive_share.records_free == budget / 2 && kith_list_empty(&receive_share.waiting));
+    MUST(wider == budget / 4 - receive_share.wider_free);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)

@@ -27,6 +27,8 @@ void pairs_open(size_t budget)
     for (size_t i = 0; i < LANES; i++) {
         struct pair *pair = &pairs[i];
         pair->put = pair->came = pair->settled = pair->taken = pair->late_count = 0;
+        pair->lends = i == LANES - 1;
+        pair->lent_count = 0;
         kith_lane_tx_init(&pair->tx, &sender.env, &send_share);
         kith_lane_rx_init(&pair->rx, &receiver.env, &receive_share, (uint32_t)(budget / 2), 0);
     }
@@ -146,11 +148,64 @@ void pair_put(struct pair *pair, size_t size, int ticketed, int fails, int lends
     }
 }
 
+/* Borrows instead of copying, and writes down what. */
+static size_t lend(struct pair *pair, size_t count)
+{
+    struct kith_slice slices[LENT_MAX];
+    size_t room = LENT_MAX - pair->lent_count, slice_count = 0;
+    size_t got = kith_lane_tx_peek(&pair->tx, slices, room, count, &slice_count);
+    MUST(pair->taken + got <= STREAM_BYTES_MAX && slice_count <= room);
+    kith_lane_tx_took(&pair->tx, got);
+    for (size_t i = 0; i < slice_count; i++) {
+        MUST(slices[i].count > 0);
+        memcpy(pair->stream + pair->taken, slices[i].bytes, slices[i].count);
+        pair->lent[pair->lent_count++] = (struct lent){slices[i], pair->taken};
+        pair->taken += slices[i].count;
+    }
+    return got;
+}
+
+void pair_check_lent(const struct pair *pair)
+{
+    for (size_t i = 0; i < pair->lent_count; i++) {
+        const struct lent *lent = &pair->lent[i];
+        MUST(memcmp(lent->slice.bytes, pair->stream + lent->offset, lent->slice.count) == 0);
+    }
+}
+
+void pair_let_go(struct pair *pair, uint64_t upto)
+{
+    size_t kept = 0;
+    if (pair->lends) {
+        for (size_t i = 0; i < pair->lent_count; i++) {
+            if (pair->lent[i].offset + pair->lent[i].slice.count > upto) {
+                pair->lent[kept++] = pair->lent[i];
+            }
+        }
+        pair->lent_count = kept;
+        MUST(kith_lane_tx_release(&pair->tx, upto));
+    }
+}
+
+void pair_say_blocked(struct pair *pair)
+{
+    uint64_t limit;
+    if (kith_lane_tx_blocked(&pair->tx, &limit)) {
+        MUST(limit == pair->tx.limit && !kith_lane_tx_blocked(&pair->tx, &limit));
+        MUST(kith_lane_rx_blocked(&pair->rx, limit));
+        MUST(!kith_lane_rx_blocked(&pair->rx, pair->rx.limit + 1));
+    }
+}
+
 size_t pair_take(struct pair *pair, size_t count)
 {
     uint64_t ready = kith_lane_tx_ready(&pair->tx);
-    uint8_t *out = malloc(count);
+    uint8_t *out;
     size_t got;
+    if (pair->lends) {
+        return lend(pair, count);
+    }
+    out = malloc(count);
     MUST(out != NULL || count == 0);
     got = kith_lane_tx_take(&pair->tx, out, count);
     MUST(got == (count < ready ? count : ready));

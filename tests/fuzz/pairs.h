@@ -12,9 +12,24 @@
 #include "protocol/lane.h"
 #include "tests/unit/bench.h"
 
-enum { LANES = 3, PUTS_MAX = 400, LATE_MAX = 8, HELD_MAX = 16, STREAM_BYTES_MAX = 1 << 16 };
+enum {
+    LANES = 3,
+    PUTS_MAX = 400,
+    LATE_MAX = 8,
+    HELD_MAX = 16,
+    STREAM_BYTES_MAX = 1 << 16,
+    LENT_MAX = 64
+};
+
+struct lent {
+    struct kith_slice slice;
+    size_t offset; /* in the stream */
+};
 
 struct pair {
+    int lends; /* the transport borrows the bytes of this lane */
+    struct lent lent[LENT_MAX];
+    size_t lent_count;
     struct kith_lane_tx tx;
     struct kith_lane_rx rx;
     size_t sizes[PUTS_MAX]; /* of the messages put */
@@ -50,6 +65,12 @@ void pairs_close(void);
 void pair_put(struct pair *pair, size_t size, int ticketed, int fails, int lends);
 /* Takes bytes into the stream. */
 size_t pair_take(struct pair *pair, size_t count);
+/* The transport of a lane that lends lets go of what lies below upto. */
+void pair_let_go(struct pair *pair, uint64_t upto);
+/* What is lent is what it was. */
+void pair_check_lent(const struct pair *pair);
+/* The sender says that it is blocked, if it wants to. */
+void pair_say_blocked(struct pair *pair);
 /* Hands over bytes of the stream that begin `back` before what is known. */
 void pair_deliver(struct pair *pair, size_t back, size_t count, int fails, int stops);
 void pair_give_back(size_t which);

@@ -117,6 +117,7 @@ def frame(kind, body):
 
 HELLO, AUTH, INFO, ADOPT, ADOPTED = 0x02, 0x04, 0x06, 0x08, 0x0A
 DATA, CREDIT, CLOSE, PING, PONG = 0x10, 0x12, 0x18, 0x1A, 0x1C
+DATAGRAM, BLOCKED = 0x1D, 0x1F
 
 # ---- section 5.1: HELLO --------------------------------------------------------------------------
 
@@ -193,6 +194,10 @@ def credit(lane, received, consumed, limit):
     return b"".join(map(varint, (lane, received, consumed, limit)))
 
 
+def blocked(lane, limit):
+    return varint(lane) + varint(limit)
+
+
 def close(reason, text=b""):
     return varint(reason) + text
 
@@ -263,6 +268,7 @@ def header():
             ("adopt_moved", adopt(2**62 - 1, 16384, 0, MOVED_LANES)),
             ("adopted_empty", adopted(64, 1, [])),
             ("credit", credit(3, 70000, 69000, 1100000)), ("credit_zero", credit(0, 0, 0, 0)),
+            ("blocked", blocked(7, 65536)), ("blocked_zero", blocked(0, 0)),
             ("close", close(5, "geh weg — 走開".encode())), ("close_bare", close(1)),
             ("data", data(0, 0, 0, record(b"hello"))),
             ("data_far", data(7, 2**40 + 3, 0, record(bytes(300)))),
@@ -276,6 +282,8 @@ def header():
              ("ADOPTED", frame(ADOPTED, adopted(9, 9, FRESH_LANES))),
              ("DATA", frame(DATA, data(7, 2**40 + 3, 0, record(bytes(300))))),
              ("CREDIT", frame(CREDIT, credit(3, 70000, 69000, 1100000))),
+             ("BLOCKED", frame(BLOCKED, blocked(7, 65536))),
+             ("DATAGRAM", frame(DATAGRAM, b"now or never")),
              ("PING", frame(PING, bytes(range(0xC0, 0xC8)))),
              ("PONG", frame(PONG, bytes(range(0xC0, 0xC8)))),
              ("CLOSE", frame(CLOSE, close(5, "geh weg — 走開".encode())))]

@@ -278,6 +278,14 @@ static const uint8_t vector_credit_zero[4] = {
     0x00, 0x00, 0x00, 0x00,
 };
 
+static const uint8_t vector_blocked[5] = {
+    0x07, 0x80, 0x01, 0x00, 0x00,
+};
+
+static const uint8_t vector_blocked_zero[2] = {
+    0x00, 0x00,
+};
+
 static const uint8_t vector_close[19] = {
     0x05, 0x67, 0x65, 0x68, 0x20, 0x77, 0x65, 0x67, 0x20, 0xe2, 0x80, 0x94, 0x20, 0xe8, 0xb5, 0xb0,
     0xe9, 0x96, 0x8b,
@@ -389,6 +397,14 @@ static const uint8_t vector_frame_credit[15] = {
     0x12, 0x0d, 0x03, 0x80, 0x01, 0x11, 0x70, 0x80, 0x01, 0x0d, 0x88, 0x80, 0x10, 0xc8, 0xe0,
 };
 
+static const uint8_t vector_frame_blocked[7] = {
+    0x1f, 0x05, 0x07, 0x80, 0x01, 0x00, 0x00,
+};
+
+static const uint8_t vector_frame_datagram[14] = {
+    0x1d, 0x0c, 0x6e, 0x6f, 0x77, 0x20, 0x6f, 0x72, 0x20, 0x6e, 0x65, 0x76, 0x65, 0x72,
+};
+
 static const uint8_t vector_frame_ping[10] = {
     0x1a, 0x08, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7,
 };
@@ -407,7 +423,7 @@ static const struct {
     const char *name;
     const uint8_t *bytes;
     size_t count;
-} vector_frames[10] = {
+} vector_frames[12] = {
     {"HELLO", vector_frame_hello, 139},
     {"AUTH", vector_frame_auth, 108},
     {"INFO", vector_frame_info, 8},
@@ -415,6 +431,8 @@ static const struct {
     {"ADOPTED", vector_frame_adopted, 62},
     {"DATA", vector_frame_data, 315},
     {"CREDIT", vector_frame_credit, 15},
+    {"BLOCKED", vector_frame_blocked, 7},
+    {"DATAGRAM", vector_frame_datagram, 14},
     {"PING", vector_frame_ping, 10},
     {"PONG", vector_frame_pong, 10},
     {"CLOSE", vector_frame_close, 21},

@@ -372,6 +372,22 @@ Test(vectors, adopt)
     check_adopt(&empty, 0, vector_adopted_empty, sizeof vector_adopted_empty);
 }
 
+Test(vectors, blocked)
+{
+    uint8_t out[KITH_BLOCKED_BYTES_MAX];
+    uint64_t lane, limit;
+    SAME(out, kith_blocked_encode(7, 65536, out), vector_blocked);
+    cr_assert(kith_blocked_decode(vector_blocked, sizeof vector_blocked, &lane, &limit));
+    cr_assert_eq(lane, 7);
+    cr_assert_eq(limit, 65536);
+    SAME(out, kith_blocked_encode(0, 0, out), vector_blocked_zero);
+    for (size_t count = 0; count < sizeof vector_blocked; count++) {
+        cr_assert(!kith_blocked_decode(vector_blocked, count, &lane, &limit));
+    }
+    cr_assert(!kith_blocked_decode((const uint8_t *)"\x08\x01", 2, &lane, &limit), "no such lane");
+    cr_assert(!kith_blocked_decode((const uint8_t *)"\x00\x01\x00", 3, &lane, &limit), "a rest");
+}
+
 Test(vectors, credit)
 {
     const struct kith_credit credit = {3, 70000, 69000, 1100000}, zero = {0, 0, 0, 0};

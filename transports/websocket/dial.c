@@ -166,7 +166,7 @@ int kith__ws_dial_connected(struct kith__ws_link *link)
 void kith__ws_dial_explain(struct kith__ws_link *link)
 {
     int error = ECONNREFUSED;
-    int fd = socket(link->peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = kith__ws_socket(link->peer.ss_family, SOCK_DGRAM);
     if (fd < 0 ||
         connect(fd, (const struct sockaddr *)(const void *)&link->peer, link->peer_bytes) != 0) {
         error = errno;

@@ -151,6 +151,13 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
                          size_t url_bytes);
 void kith__ws_port_close(struct kith_port *base);
 
+/* ---- socket_linux.c or socket_posix.c: sockets that never block and that no child inherits */
+
+/* A new socket; -1 and errno. */
+int kith__ws_socket(int family, int type);
+/* The next connection of a listening socket, and where it came from; -1 and errno. */
+int kith__ws_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes);
+
 /* ---- dial.c */
 
 kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *address);
