@@ -115,6 +115,7 @@ struct kith_lane_bytes {
 struct kith_driver {
     const char *name;
     unsigned capabilities;
+    unsigned rank; /* of two links to one peer the one of higher rank is used */
     const struct kith_scheme *schemes;
     size_t endpoint_bytes, port_bytes, link_bytes;
 
@@ -166,6 +167,11 @@ struct kith_driver {
     /* 1 when bytes pulled now would go to the network at once, as far as is known without trying; 0
      * when they would wait. Legal in every state. */
     int (*can_write)(struct kith_link *link);
+
+    /* The core uses another link for the lanes from now on: bytes lent are the core's again, and the
+     * driver reads none of them after this call; what it had of them on the way may be lost. Lanes
+     * may be used again later, from other offsets. NULL without KITH_DRIVER_MANY_LANES. */
+    void (*lanes_end)(struct kith_link *link);
 
     /* The largest datagram that can be sent now, in bytes; 0 = none. It may change with the path.
      * Legal in every state. NULL without KITH_DRIVER_DATAGRAMS. */

@@ -175,6 +175,7 @@ static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uin
     lane->body = NULL;
     lane->body_count = lane->body_room = 0;
     lane->in_record = 0;
+    kith_list_remove(&lane->wait_node); /* its window may have widened enough without a grant */
     lane->delivered = lane->record_end;
     if (lane->now != NULL) {
         kith_list_append(&lane->held, &lane->now->node);
@@ -341,6 +342,7 @@ int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit)
     share->pool->free -= more;
     lane->window += more;
     set_limit(lane, lane->consumed + lane->window);
+    grant_waiting(share); /* it may need less of what is free now, or nothing */
     return 1;
 }
 

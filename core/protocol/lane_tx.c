@@ -322,6 +322,27 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
     return 1;
 }
 
+int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *credit,
+                        void (*settled)(void *user, uint64_t ticket), void *user)
+{
+    struct kith_node *at;
+    if (credit->received > lane->highest) {
+        return 0;
+    }
+    /* What the old link's CREDIT told may be newer than the table: never below what is freed. */
+    lane->sent = credit->received > lane->received ? credit->received : lane->received;
+    lane->released = lane->sent;
+    lane->blocked_step = 0;
+    lane->next = NULL;
+    for (at = lane->records.next; at != &lane->records && lane->next == NULL; at = at->next) {
+        struct kith_record *record = KITH_CONTAINER(at, struct kith_record, node);
+        if (record->start + record->count > lane->sent) {
+            lane->next = record;
+        }
+    }
+    return kith_lane_tx_credit(lane, credit, settled, user);
+}
+
 int kith_lane_tx_writable(struct kith_lane_tx *lane)
 {
     if (lane->refused_bytes == 0 || !has_room(lane, lane->refused_bytes)) {

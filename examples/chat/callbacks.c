@@ -20,6 +20,10 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
         }
         chat->had_company = 1;
         report_joined(&chat->report, person);
+    } else if (state == KITH_PEER_CONNECTED) {
+        report_resumed(&chat->report, person);
+    } else if (state == KITH_PEER_INTERRUPTED && person != NULL) {
+        report_interrupted(&chat->report, person, reason);
     } else if (state == KITH_PEER_DEPARTED && person != NULL) {
         chat_forget_recipient(chat, person);
         report_departed(&chat->report, person, reason, text);

@@ -40,6 +40,11 @@ static int open_session(struct chat *chat)
     config.display_name = chat->options->name;
     config.session_name = chat->options->session;
     config.security = chat->options->insecure ? KITH_SECURITY_NONE : KITH_SECURITY_PSK;
+    if (chat->options->resume_window_s >= 0) {
+        config.resume_window_ms = chat->options->resume_window_s == 0
+                                      ? KITH_RESUME_OFF
+                                      : 1000 * (uint32_t)chat->options->resume_window_s;
+    }
     const kith_err err =
         kith_session_open(chat->loop, &config, &chat_callbacks, chat, &chat->session);
     if (err != KITH_OK) {

@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -30,6 +31,9 @@ static const char help_text[] =
     "                   wss://*:4242 (all addresses), port 0 = any free port\n"
     "                   (default: any://*:0, every transport there is)\n"
     "  --connect URL    connect to a peer, once or more: wss://host.example:4242\n"
+    "  --resume-window SECONDS\n"
+    "                   wait so long for a peer whose connection breaks: lines to it are kept,\n"
+    "                   and none is lost or doubled (default: 30; 0 = do not wait)\n"
     "  --json           one event per line on standard output, for programs: EVENTS.md\n"
     "  --verbose        say what happens underneath; twice: everything\n"
     "  --new-key FILE   make a key file; give a copy to everyone who may join\n"
@@ -104,6 +108,7 @@ enum {
     OPTION_JSON,
     OPTION_VERBOSE,
     OPTION_NEW_KEY,
+    OPTION_RESUME_WINDOW,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -118,6 +123,7 @@ static const struct option known[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"new-key", required_argument, NULL, OPTION_NEW_KEY},
+    {"resume-window", required_argument, NULL, OPTION_RESUME_WINDOW},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -130,6 +136,19 @@ static int add_url(const char **urls, size_t *count, const char *url, const char
         return wrong(problem, "use fewer", "more than %d times %s", OPTIONS_URLS_MAX, option);
     }
     urls[(*count)++] = url;
+    return 0;
+}
+
+static int set_resume_window(struct options *options, const char *text,
+                             struct options_problem *problem)
+{
+    char *end;
+    const long seconds = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || seconds > 3600) {
+        return wrong(problem, "give seconds, 0 to 3600; 0 is not to wait",
+                     "--resume-window: not %.40s", text);
+    }
+    options->resume_window_s = (int)seconds;
     return 0;
 }
 
@@ -168,6 +187,8 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_NEW_KEY:
         options->new_key = optarg;
         break;
+    case OPTION_RESUME_WINDOW:
+        return set_resume_window(options, optarg, problem);
     case OPTION_HELP:
         options->help = 1;
         break;
@@ -236,6 +257,7 @@ int options_read(struct options *options, int argc, char **argv, struct options_
 {
     memset(options, 0, sizeof *options);
     options->session = "kith-chat";
+    options->resume_window_s = -1;
     default_name(options);
     opterr = 0; /* we say it ourselves, in one form */
     for (;;) {

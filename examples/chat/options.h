@@ -23,6 +23,7 @@ struct options {
     size_t listen_count;
     const char *connect[OPTIONS_URLS_MAX];
     size_t connect_count;
+    int resume_window_s; /* -1 = not given, 0 = off */
     int insecure;
     int json;
     int verbose; /* 0, 1 (what Kith does) or 2 (everything it says) */

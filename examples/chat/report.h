@@ -35,6 +35,9 @@ void report_listening(struct report *report, const char *url, const char *asked)
 void report_dial(struct report *report, const kith_dial_event *event, int is_first_wait);
 
 void report_joined(struct report *report, const struct person *person);
+/* Without a connection for now; and with one again. */
+void report_interrupted(struct report *report, const struct person *person, kith_reason reason);
+void report_resumed(struct report *report, const struct person *person);
 void report_departed(struct report *report, const struct person *person, kith_reason reason,
                      const char *text);
 void report_message(struct report *report, const struct person *person,

@@ -43,6 +43,25 @@ void report_joined(struct report *report, const struct person *person)
                 person->cipher[0] != '\0' ? person->cipher : "not encrypted");
 }
 
+void report_interrupted(struct report *report, const struct person *person, kith_reason reason)
+{
+    if (report->json) {
+        put_peer_event(report, person, "interrupted", reason, "");
+    } else {
+        report_line(report, "%s is out of reach (%s); lines to it wait", person->label,
+                    kith_reason_text(reason));
+    }
+}
+
+void report_resumed(struct report *report, const struct person *person)
+{
+    if (report->json) {
+        put_peer_event(report, person, "resumed", KITH_REASON_NONE, "");
+    } else {
+        report_line(report, "%s is back", person->label);
+    }
+}
+
 void report_departed(struct report *report, const struct person *person, kith_reason reason,
                      const char *text)
 {

@@ -93,8 +93,10 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
     (void)session, (void)text;
     if (state == KITH_PEER_CONNECTED) {
         connected(user, peer);
-    } else {
+    } else if (state == KITH_PEER_DEPARTED) {
         departed(user, peer, reason);
+    } else {
+        die("a connection broke: %s", kith_reason_text(reason)); /* figures of it mean nothing */
     }
 }
 
