@@ -1,5 +1,5 @@
-# What Kith is built on. Afterwards there are the targets kith::wolfssl, kith::websockets (brings
-# kith::wolfssl) and kith::uv, and
+# What Kith is built on. Afterwards there are the targets kith::wolfssl, kith::uv and, where a transport
+# needs it, kith::websockets (brings kith::wolfssl), and
 #   KITH_PRIVATE_ARCHIVES   the static libraries among them, full paths in link order
 #   KITH_PRIVATE_SHARED     the shared ones among them (empty unless the system's or your own are used)
 #   KITH_DEPS_SUMMARY       one line per dependency, for people
@@ -11,6 +11,7 @@ include_guard(GLOBAL)
 
 set(KITH_DEPS_FOLDER ${CMAKE_CURRENT_LIST_DIR}/deps)
 set(KITH_DEPS_CHECKS ${CMAKE_CURRENT_LIST_DIR}/checks)
+include(${CMAKE_CURRENT_LIST_DIR}/Transports.cmake)
 include(${KITH_DEPS_FOLDER}/common.cmake)
 include(${KITH_DEPS_FOLDER}/versions.cmake)
 include(${KITH_DEPS_FOLDER}/fetch.cmake)
@@ -63,24 +64,27 @@ add_library(kith::uv ALIAS PkgConfig::kith_uv)
 
 # ---- wolfSSL, libwebsockets ----------------------------------------------------------------------
 
+# wolfSSL in every build: it brings the cryptography of the core as well.
 kith_provide(wolfssl MODE ${kith_system})
 
-set(kith_websockets_system OFF)
-if(kith_system STREQUAL ON)
-    set(kith_websockets_system ON)
-elseif(KITH_WEBSOCKETS_PREFIX AND KITH_WOLFSSL_USED MATCHES "built here")
-    # Two builds of wolfSSL in one process, with structures of different shapes.
-    kith_deps_fail("KITH_WEBSOCKETS_PREFIX needs KITH_WOLFSSL_PREFIX beside it: the wolfSSL that "
-        "libwebsockets was built on")
-endif()
-kith_provide(websockets MODE ${kith_websockets_system} BELOW wolfssl)
-if(NOT KITH_WEBSOCKETS_USED MATCHES "built here")
-    kith_deps_check(websockets_fds
-        INCLUDES ${KITH_WEBSOCKETS_INCLUDE_DIRS} ${KITH_WOLFSSL_INCLUDE_DIRS}
-        LIBRARIES ${KITH_WEBSOCKETS_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES}
-        RESULT kith_result OUTPUT kith_output)
-    message(WARNING "kith: ${KITH_WEBSOCKETS_USED}: it may lack the fixes in cmake/patches/websockets "
-        "(the check for leaking sockets says: ${kith_output})")
+if(websockets IN_LIST KITH_TRANSPORT_NEEDS)
+    set(kith_websockets_system OFF)
+    if(kith_system STREQUAL ON)
+        set(kith_websockets_system ON)
+    elseif(KITH_WEBSOCKETS_PREFIX AND KITH_WOLFSSL_USED MATCHES "built here")
+        # Two builds of wolfSSL in one process, with structures of different shapes.
+        kith_deps_fail("KITH_WEBSOCKETS_PREFIX needs KITH_WOLFSSL_PREFIX beside it: the wolfSSL that "
+            "libwebsockets was built on")
+    endif()
+    kith_provide(websockets MODE ${kith_websockets_system} BELOW wolfssl)
+    if(NOT KITH_WEBSOCKETS_USED MATCHES "built here")
+        kith_deps_check(websockets_fds
+            INCLUDES ${KITH_WEBSOCKETS_INCLUDE_DIRS} ${KITH_WOLFSSL_INCLUDE_DIRS}
+            LIBRARIES ${KITH_WEBSOCKETS_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES}
+            RESULT kith_result OUTPUT kith_output)
+        message(WARNING "kith: ${KITH_WEBSOCKETS_USED}: it may lack the fixes in cmake/patches/websockets "
+            "(the check for leaking sockets says: ${kith_output})")
+    endif()
 endif()
 
 # ---- for the top CMakeLists.txt ------------------------------------------------------------------
@@ -90,11 +94,12 @@ set(KITH_PRIVATE_SHARED ${KITH_PRIVATE_ARCHIVES})
 list(FILTER KITH_PRIVATE_ARCHIVES INCLUDE REGEX "\\.a$")
 list(FILTER KITH_PRIVATE_SHARED EXCLUDE REGEX "\\.a$")
 set(KITH_DEPS_SELFTEST
-    sh ${KITH_DEPS_FOLDER}/selftest.sh ${CMAKE_COMMAND} ${KITH_DEPS_CC}
+    sh ${KITH_DEPS_FOLDER}/selftest.sh ${CMAKE_COMMAND} ${KITH_DEPS_CC} "wolfssl ${KITH_TRANSPORT_NEEDS}"
     "${KITH_WEBSOCKETS_INCLUDE_DIRS} ${KITH_WOLFSSL_INCLUDE_DIRS}"
     "${KITH_WEBSOCKETS_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES}" "${KITH_DEPS_C_FLAGS}")
-set(KITH_DEPS_SUMMARY
-    "${KITH_WOLFSSL_USED}" "${KITH_WEBSOCKETS_USED}" "system libuv ${kith_uv_VERSION}")
+list(JOIN KITH_TRANSPORTS ", " kith_line)
+set(KITH_DEPS_SUMMARY "transports: ${kith_line}"
+    ${KITH_WOLFSSL_USED} ${KITH_WEBSOCKETS_USED} "system libuv ${kith_uv_VERSION}")
 foreach(kith_line IN LISTS KITH_DEPS_SUMMARY)
     message(STATUS "kith: ${kith_line}")
 endforeach()

@@ -7,7 +7,11 @@
 # are those of Debian's packages.
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev"
-kith_tools_test="g++ libcriterion-dev python3 openssl gnutls-bin"
+kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin"
+# For tests/checks/portability: compilers for other machines, and what runs their programs.
+kith_tools_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-powerpc-linux-gnu
+    libc6-dev-powerpc-cross gcc-mingw-w64-x86-64-win32 musl-tools qemu-user"
+kith_tools_valgrind="valgrind"
 
 kith_tool_works() {
     case $1 in
@@ -20,22 +24,43 @@ kith_tool_works() {
     libuv1-dev) pkg-config --exists libuv ;;
     libcriterion-dev) pkg-config --exists criterion ;;
     gnutls-bin) command -v gnutls-cli ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
+    libc6-dev-arm64-cross) printf '#include <stdio.h>\n' | aarch64-linux-gnu-gcc -E -x c - ;;
+    gcc-powerpc-linux-gnu) command -v powerpc-linux-gnu-gcc ;;
+    libc6-dev-powerpc-cross) printf '#include <stdio.h>\n' | powerpc-linux-gnu-gcc -E -x c - ;;
+    gcc-mingw-w64-x86-64-win32)
+        command -v x86_64-w64-mingw32-gcc-win32 || command -v x86_64-w64-mingw32-gcc
+        ;;
+    musl-tools) command -v musl-gcc ;;
+    qemu-user)
+        { command -v qemu-aarch64 || command -v qemu-aarch64-static; } &&
+            { command -v qemu-ppc || command -v qemu-ppc-static; }
+        ;;
+    libqrencode-dev) pkg-config --exists libqrencode ;;
     python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
 
-# kith_tools_need build|test...: returns when everything is there, else exits with 2 after saying the
-# one line that installs it.
-kith_tools_need() {
-    local group variable tool command log
-    local -a missing=() as_root=()
+# kith_tools_missing build|test|cross|valgrind...: prints what is not there, as words.
+kith_tools_missing() {
+    local group variable tool
+    local -a missing=()
     for group in "$@"; do
         variable=kith_tools_$group
         for tool in ${!variable}; do
             kith_tool_works "$tool" || missing+=("$tool")
         done
     done
+    printf '%s\n' "${missing[*]}"
+}
+
+# kith_tools_need build|test|cross|valgrind...: returns when everything is there, else exits with 2 after saying the
+# one line that installs it.
+kith_tools_need() {
+    local tool command log
+    local -a missing as_root=()
+    read -ra missing < <(kith_tools_missing "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
 
     command="apt-get install --yes --no-install-recommends ${missing[*]}"

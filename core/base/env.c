@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wire.h"
 #include "bounds.h"
 
 static void *default_realloc(void *user, void *block, size_t bytes)
@@ -104,12 +105,12 @@ void kith_log(struct kith_env *env, kith_log_level level, const char *format, ..
 
 uint32_t kith_random_below(struct kith_env *env, uint32_t bound)
 {
-    uint8_t raw[8];
-    uint64_t value = 0;
+    uint8_t raw[8] = {0};
+    struct kith_reader reader = kith_reader_of(raw, sizeof raw);
     if (env->crypto.random(env->crypto.user, raw, sizeof raw) != KITH_OK) {
         return 0;
     }
-    memcpy(&value, raw, sizeof value);
-    /* 64 bits over at most 32: the bias is below 2^-32, enough for jitter. */
-    return (uint32_t)(value % bound);
+    /* 64 bits over at most 32: the bias is below 2^-32, enough for jitter. The same number from the
+     * same bytes on every machine. */
+    return (uint32_t)(kith_read_uint(&reader, sizeof raw) % bound);
 }

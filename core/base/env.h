@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/format.h"
 #include "base/list.h"
 #include "base/timer.h"
 #include "crypto.h"
@@ -94,7 +95,7 @@ int kith_deferred_run(struct kith_env *env);
 /* One line of log, printf-like. Never hand it key material; text from the network goes through
  * kith_printable(). */
 void kith_log(struct kith_env *env, kith_log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    KITH_PRINTF(3, 4);
 
 /* A uniform random number below `bound` (1 or more), for jitter; falls back to 0 without
  * randomness. */

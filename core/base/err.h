@@ -9,10 +9,11 @@
 
 #include <stddef.h>
 
+#include "base/format.h"
 #include "kith/kith.h"
 
 /* Remembers a detail text and returns err: `return kith_fail(KITH_ERR_ADDRESS, "url: ...")`. */
-kith_err kith_fail(kith_err err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+kith_err kith_fail(kith_err err, const char *format, ...) KITH_PRINTF(2, 3);
 
 /* Forgets the detail text; every public function starts with it. */
 void kith_detail_clear(void);

@@ -8,7 +8,7 @@
 
 static int rests_on(const struct kith_conn *conn, const char *identity)
 {
-    return conn->up && conn->link_info.psk_identity != NULL &&
+    return conn != NULL && conn->up && conn->link_info.psk_identity != NULL &&
            strcmp(conn->link_info.psk_identity, identity) == 0;
 }
 
@@ -33,7 +33,7 @@ kith_err kith_session_revoke(struct kith_session *session, const char *identity,
     }
     for (struct kith_node *at = session->peers.next; at != &session->peers; at = at->next) {
         struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
-        if (peer->conn != NULL && rests_on(peer->conn, identity)) {
+        if (rests_on(peer->conn, identity) || rests_on(peer->active, identity)) {
             kith_peer_kick(peer, text);
         }
     }

@@ -65,6 +65,10 @@ static kith_err fill_limits(kith_session_config *config)
         err = fill("window_pool_bytes", &config->window_pool_bytes, KITH_WINDOW_POOL_BYTES_DEFAULT,
                    1, KITH_WINDOW_POOL_BYTES_MAX);
     }
+    if (err == KITH_OK && config->resume_window_ms != KITH_RESUME_OFF) {
+        err = fill32("resume_window_ms", &config->resume_window_ms, KITH_RESUME_WINDOW_MS_DEFAULT,
+                     1, KITH_RESUME_WINDOW_MS_MAX);
+    }
     if (err == KITH_OK) {
         err = fill32("handshake_ms", &config->handshake_ms, KITH_HANDSHAKE_MS_DEFAULT,
                      KITH_HANDSHAKE_MS_MIN, KITH_HANDSHAKE_MS_MAX);
@@ -209,7 +213,8 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
 
 int kith_key_usable(const kith_key *key, const char **why)
 {
-    size_t identity_bytes = strnlen(key->identity, sizeof key->identity);
+    const char *end = memchr(key->identity, '\0', sizeof key->identity);
+    size_t identity_bytes = end != NULL ? (size_t)(end - key->identity) : sizeof key->identity;
     *why = NULL;
     if (identity_bytes > KITH_KEY_IDENTITY_BYTES_MAX ||
         !kith_text_ok(key->identity, identity_bytes, 1, KITH_KEY_IDENTITY_BYTES_MAX) ||

@@ -288,6 +288,36 @@ Test(lane_rx, windows_widen_where_their_sender_is_blocked)
     close_lanes();
 }
 
+/* A lane that waits for a grant gets on by a wider window: it must leave the line, and those behind
+ * it move up. */
+Test(lane_rx, a_wider_window_ends_the_wait_for_a_grant)
+{
+    static uint8_t bytes[LARGEST + 8], small[70000];
+    size_t count, small_count;
+    open_lanes(BUDGET, LARGEST);
+    count = record(bytes, sizeof bytes, LARGEST);
+    small_count = record(small, sizeof small, 20000);
+    cr_assert_eq(give(0, 0, bytes, 4), KITH_LANE_OK);
+    cr_assert_eq(lanes[0].limit, count);
+    for (size_t i = 3; i > 0; i--) {
+        cr_assert_eq(give(i, 0, i == 3 ? bytes : small, 4), KITH_LANE_OK);
+    }
+    cr_assert_eq(lanes[1].limit, share.window, "it waits behind lanes 3 and 2");
+    cr_assert(kith_lane_rx_blocked(&lanes[1], lanes[1].limit));
+    cr_assert_geq(lanes[1].limit, small_count);
+    cr_assert_eq(give(1, 4, small + 4, small_count - 4), KITH_LANE_OK);
+    cr_assert_eq(came[1], 1);
+    cr_assert_eq(give(1, small_count, bytes, 4), KITH_LANE_OK); /* it waits again, behind lane 2 */
+    cr_assert_eq(give(0, 4, bytes + 4, count - 4), KITH_LANE_OK);
+    cr_assert_geq(lanes[3].limit, count, "its turn");
+    cr_assert_geq(lanes[2].limit, small_count, "and it is small enough to go along");
+    cr_assert_eq(give(2, 4, small + 4, small_count - 4), KITH_LANE_OK);
+    cr_assert_eq(give(3, 4, bytes + 4, count - 4), KITH_LANE_OK);
+    cr_assert_geq(lanes[1].limit, small_count + count);
+    kith_receive_share_fini(&share);
+    close_lanes();
+}
+
 Test(lane_rx, the_pool_of_the_session_bounds_wider_windows)
 {
     struct kith_receive_share other;
@@ -510,7 +540,7 @@ static void exchange(uint64_t seed, uint64_t budget, size_t largest)
 
 Test(lane_rx, lanes_never_wait_for_each_other_for_ever)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(60); seed++) {
         uint64_t budget = UINT64_C(1) << (17 + seed % 3);
         exchange(seed, budget, (size_t)(seed % 2 ? budget / 2 : budget / 16 + seed));
     }

@@ -555,3 +555,29 @@ Test(messages, statistics)
     cr_assert_eq(kith_peer_get_stats(bob->last->peer, NULL), KITH_ERR_INVALID);
     world_close(&world);
 }
+
+/* ---- put out in the middle --------------------------------------------------------------------
+ */
+
+static void put_out(kith_session *session, kith_peer *peer, const kith_message *message, void *user)
+{
+    (void)session;
+    (void)message;
+    (void)user;
+    cr_assert_eq(kith_peer_disconnect(peer, "enough"), KITH_OK);
+}
+
+/* What is on its way then, however many frames, is not held against it. */
+Test(messages, a_flood_after_disconnect_is_no_offence)
+{
+    open_pair();
+    bob->session->callbacks.on_message = put_out;
+    for (int i = 0; i < 3000; i++) {
+        cr_assert_eq(actor_say(ada, ada->last, (unsigned)i % 8, 1, 0), KITH_OK);
+    }
+    world_run(&world, 2000);
+    cr_assert_eq(bob->friends[0].reason, KITH_REASON_LOCAL);
+    cr_assert_eq(ada->friends[0].reason, KITH_REASON_KICKED);
+    cr_assert_str_eq(ada->friends[0].text, "enough");
+    world_close(&world);
+}

@@ -211,9 +211,9 @@ static void shake(struct kith__mem_link *link)
     if (now_us >= link->deadline_us && link->ready_us > link->deadline_us) {
         kith__mem_cut(link, KITH_REASON_TIMEOUT, "the other side did not answer in time");
     } else if (link->stage == KITH__MEM_DIALLING) {
-        connect_to_port(link); /* the other end's handshake takes the time, so ours does */
-    }
-    if (link->stage == KITH__MEM_SHAKING && now_us >= link->ready_us && !link->is_cut) {
+        connect_to_port(link);
+        kith__mem_wake(link); /* when the other end has had its turn, which may be its last */
+    } else if (now_us >= link->ready_us) {
         link->stage = KITH__MEM_UP;
         kith_up_link(&link->base);
     }

@@ -2,6 +2,7 @@
  *
  * packet.c: packets of the memory hub: how they are made, and when they arrive. Never calls up.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "transports/memory/inside.h"
@@ -38,7 +39,8 @@ static size_t packet_bytes(size_t slice_count, size_t count)
 static void stamp(struct kith__mem_packet *packet, enum kith__mem_kind kind, size_t slice_count,
                   size_t count)
 {
-    memset(packet, 0, sizeof *packet);
+    /* Not sizeof, which may reach into the slices, or the bytes where there are none. */
+    memset(packet, 0, offsetof(struct kith__mem_packet, slices));
     kith_list_init(&packet->node);
     packet->kind = (uint8_t)kind;
     packet->slice_count = (uint16_t)slice_count;

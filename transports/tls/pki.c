@@ -288,8 +288,7 @@ kith_err kith__tls_pki_setup(WOLFSSL_CTX *context, struct kith__tls_keys *keys, 
     (void)wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
     if (wolfSSL_CTX_SetMinVersion(context, WOLFSSL_TLSV1_3) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_cipher_list(context, suite_names) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_set_groups(context, groups, 2) != WOLFSSL_SUCCESS ||
-        (is_server && wolfSSL_CTX_no_ticket_TLSv13(context) != 0)) {
+        wolfSSL_CTX_set_groups(context, groups, 2) != WOLFSSL_SUCCESS) {
         return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses TLS 1.3 with certificates");
     }
     err = load_own(context, keys->pki);

@@ -7,7 +7,6 @@
  */
 #include <wolfssl/options.h>
 
-#include <pthread.h>
 #include <string.h>
 #include <wolfssl/ssl.h>
 
@@ -19,20 +18,6 @@
 static const char suite_name[] = "TLS13-AES128-GCM-SHA256";
 /* TLS_PSK_WITH_AES_128_GCM_SHA256 (RFC 5487 §3). */
 static const char suites_with_tls12[] = "TLS13-AES128-GCM-SHA256:PSK-AES128-GCM-SHA256";
-
-static int library_ready;
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void start_library(void)
-{
-    library_ready = wolfSSL_Init() == WOLFSSL_SUCCESS;
-}
-
-kith_err kith__tls_start(void)
-{
-    return pthread_once(&library_once, start_library) == 0 && library_ready ? KITH_OK
-                                                                            : KITH_ERR_CRYPTO;
-}
 
 /* ---- the keys: callbacks of wolfSSL, run one to five times in one handshake ------------- */
 
@@ -130,60 +115,28 @@ static int restrict_context(WOLFSSL_CTX *context, struct kith__tls_keys *keys)
            wolfSSL_CTX_set_psk_callback_ctx(context, keys) == WOLFSSL_SUCCESS;
 }
 
-kith_err kith__tls_server_setup(WOLFSSL_CTX *context, struct kith__tls_keys *keys)
+kith_err kith__tls_psk_setup(WOLFSSL_CTX *context, struct kith__tls_keys *keys, int is_server)
 {
-    if (keys->pki != NULL) {
-        return kith__tls_pki_setup(context, keys, 1);
+    int with_tls12 = keys->tls12 != KITH_TLS12_NEVER;
+    if (!restrict_context(context, keys) ||
+        (keys->tls12 == KITH_TLS12_PSK_ONLY && !is_server &&
+         wolfSSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) != WOLFSSL_SUCCESS)) {
+        return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses TLS with pre-shared keys; was "
+                                          "it built with --enable-psk?");
     }
-    /* A ticket would resume without asking for the key: a removed key would still get in. */
-    if (!restrict_context(context, keys) || wolfSSL_CTX_no_ticket_TLSv13(context) != 0) {
-        return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to be a TLS 1.3 server with "
-                                          "pre-shared keys; was it built with --enable-psk?");
-    }
-    wolfSSL_CTX_set_psk_server_tls13_callback(context, server_key);
-    if (keys->tls12 != KITH_TLS12_NEVER) {
-        if (wolfSSL_CTX_NoTicketTLSv12(context) != WOLFSSL_SUCCESS) {
-            return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to do without tickets");
+    if (!is_server) {
+        /* Nobody is trusted by certificate. Without this line a server that has any certificate,
+         * and does not know the key, would be taken. */
+        wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, NULL);
+        wolfSSL_CTX_set_psk_client_tls13_callback(context, client_key);
+        if (with_tls12) {
+            wolfSSL_CTX_set_psk_client_callback(context, client_key_tls12);
         }
-        wolfSSL_CTX_set_psk_server_callback(context, server_key_tls12);
-    }
-    return KITH_OK;
-}
-
-kith_err kith__tls_client_new(struct kith__tls_keys *keys, WOLFSSL_CTX **out)
-{
-    WOLFSSL_CTX *context;
-    if (kith__tls_start() != KITH_OK) {
-        return kith_fail(KITH_ERR_CRYPTO, "the TLS library does not start");
-    }
-    context = wolfSSL_CTX_new(keys->tls12 == KITH_TLS12_NEVER ? wolfTLSv1_3_client_method()
-                                                              : wolfTLS_client_method());
-    if (context == NULL) {
-        return KITH_ERR_NOMEM;
-    }
-    if (keys->pki != NULL) {
-        kith_err err = kith__tls_pki_setup(context, keys, 0);
-        if (err != KITH_OK) {
-            wolfSSL_CTX_free(context);
-            return err;
-        }
-        *out = context;
         return KITH_OK;
     }
-    if (!restrict_context(context, keys) ||
-        (keys->tls12 == KITH_TLS12_PSK_ONLY &&
-         wolfSSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) != WOLFSSL_SUCCESS)) {
-        wolfSSL_CTX_free(context);
-        return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to be a TLS 1.3 client with "
-                                          "pre-shared keys; was it built with --enable-psk?");
+    wolfSSL_CTX_set_psk_server_tls13_callback(context, server_key);
+    if (with_tls12) {
+        wolfSSL_CTX_set_psk_server_callback(context, server_key_tls12);
     }
-    /* Nobody is trusted by certificate. Without this line a server that has any certificate, and
-     * does not know the key, would be taken. */
-    wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, NULL);
-    wolfSSL_CTX_set_psk_client_tls13_callback(context, client_key);
-    if (keys->tls12 != KITH_TLS12_NEVER) {
-        wolfSSL_CTX_set_psk_client_callback(context, client_key_tls12);
-    }
-    *out = context;
     return KITH_OK;
 }

@@ -117,6 +117,12 @@ kith_reason kith__tls_explain(struct WOLFSSL *ssl, const struct kith__tls_keys *
  * before the server has seen its certificate. 1 and a sentence. */
 int kith__tls_was_refused(struct WOLFSSL *ssl, char detail[KITH__TLS_DETAIL_BYTES]);
 
+/* ---- pre-shared keys: psk.c */
+
+/* Asks for keys as the session has them. */
+KITH_MUST_USE kith_err kith__tls_psk_setup(struct WOLFSSL_CTX *context, struct kith__tls_keys *keys,
+                                           int is_server);
+
 /* ---- TLS 1.2: ems.c */
 
 /* Has `ems` written down for every handshake of the context. 0: the library refuses. */

@@ -128,6 +128,11 @@ static kith_reason reason_of(int error)
     case EACCES:
     case EPERM:
         return KITH_REASON_UNREACHABLE;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return KITH_REASON_INTERNAL; /* nothing was sent: it says nothing of the other side */
     default:
         return KITH_REASON_LOST;
     }
@@ -171,7 +176,7 @@ int kith__ws_dial_connected(struct kith__ws_link *link)
 void kith__ws_dial_explain(struct kith__ws_link *link)
 {
     int error = ECONNREFUSED;
-    int fd = socket(link->peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = kith__ws_socket(link->peer.ss_family, SOCK_DGRAM);
     if (fd < 0 ||
         connect(fd, (const struct sockaddr *)(const void *)&link->peer, link->peer_bytes) != 0) {
         error = errno;

@@ -285,6 +285,7 @@ int kith__ws_link_up(struct kith__ws_link *link, struct lws *wsi)
     link->stage = KITH__WS_UP;
     kith_timer_stop(env, &link->deadline);
     kith_up_link(&link->base);
+    kith_defer(env, &link->turn); /* for what the core had to send before */
     if (ssl != NULL) {
         kith__tls_settle(ssl);
     }

@@ -3,7 +3,6 @@
  * port.c: listening sockets. They are ours, not lws's, so that errors can be told apart, several
  * can share one vhost, and the core is asked before a stranger costs anything.
  */
-#define _GNU_SOURCE /* accept4 */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -68,7 +67,7 @@ static kith_err refuse(const struct kith_address *address, int error)
 static int open_socket(const struct sockaddr_storage *address, socklen_t bytes, int dual)
 {
     int on = 1, v6only = !dual, error;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = kith__ws_socket(address->ss_family, SOCK_STREAM);
     if (fd < 0) {
         return -1;
     }
@@ -282,8 +281,7 @@ static void accept_ready(struct kith_watch *watch, unsigned events)
     for (int i = 0; i < KITH__WS_ACCEPTS_PER_TURN && endpoint->ports_closed == closed; i++) {
         struct sockaddr_storage peer;
         socklen_t bytes = sizeof peer;
-        int fd = accept4(port->fd, (struct sockaddr *)(void *)&peer, &bytes,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = kith__ws_accept(port->fd, &peer, &bytes);
         if (fd >= 0) {
             welcome(port, fd, &peer, bytes);
         } else if (is_shortage(errno)) {

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * actor.h: an application with one session at a time, and the edges, who dials whom. Everything it
+ * does with Kith goes through kith.h.
+ */
+#ifndef KITH_SIM_ACTOR_H
+#define KITH_SIM_ACTOR_H
+
+#include "sim.h"
+
+struct sim_half;
+struct sim_actor;
+
+struct sim_held {
+    struct sim_held *next, **link;
+    struct sim_half *half;
+    unsigned channel;
+    size_t number; /* of the message in its channel */
+    kith_held *held;
+};
+
+struct sim_pending {
+    struct sim_pending *next;
+    struct sim_half *half;
+    unsigned channel;
+    uint64_t ticket;
+    size_t bytes;
+    uint32_t key;
+    struct sim_lent *lent;
+};
+
+/* A dial or a listener: one final event. */
+struct sim_handle {
+    struct sim_actor *actor;
+    struct sim_edge *edge; /* of a dial; NULL for a twin */
+    struct sim_handle *next;
+    uint32_t session;
+    void *handle;
+    int is_over, is_ready, is_cancelled;
+};
+
+/* One dials the other whenever they are not connected. */
+struct sim_edge {
+    struct sim_actor *from, *to;
+    struct sim_handle *dial;
+    uint64_t not_before_us;
+};
+
+struct sim_actor {
+    struct sim *sim;
+    int index;
+    kith_loop *loop;
+    kith_session *session; /* NULL when there is none */
+    uint32_t number;       /* of the session */
+    kith_id id;
+    kith_session_config config;
+    char name[32];
+    char url[64]; /* "" when nobody can dial it */
+    struct sim_handle *handles, *listener;
+    struct sim_half *halves; /* connected peers */
+    struct sim_held *held;
+    size_t held_count;
+    struct sim_pending *pending, **pending_end;
+    int listens, keeps; /* keeps: gives back nothing while the run is busy */
+    int closing;
+    uint64_t flush_until_us, open_at_us;
+    int keys, has_kicked;
+};
+
+/* Sessions there were: an id may turn up after its session's end. */
+struct sim_was {
+    struct sim_was *next;
+    kith_id id;
+    uint32_t number;
+    struct sim_actor *actor;
+};
+
+struct sim_actors {
+    struct sim_was *was;
+    struct sim_edge *edges;
+    size_t edge_count;
+    uint32_t key_count, ticket_count;
+};
+
+/* Makes the actors of sim->plan, and opens their sessions. */
+void sim_actors_init(struct sim *sim);
+struct sim_actors *sim_actors_of(struct sim *sim);
+
+kith_err sim_actor_open(struct sim_actor *actor);
+void sim_actor_close(struct sim_actor *actor, uint32_t flush_ms);
+void sim_actor_listen(struct sim_actor *actor);
+void sim_actor_unlisten(struct sim_actor *actor);
+/* edge is NULL for a twin. */
+void sim_actor_dial(struct sim_actor *from, struct sim_actor *to, struct sim_edge *edge);
+void sim_actor_cancel(struct sim_handle *dial);
+void sim_actor_release(struct sim_held *held);
+
+/* Dials, listens and opens what should be there and is not. */
+void sim_actors_tend(struct sim *sim);
+/* 1 when from and to are connected with each other, as both see it. */
+int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *to);
+
+/* Calls into the core go between these: no callback may run inside. */
+#define SIM_CALL(sim, expression)                                                                  \
+    do {                                                                                           \
+        (sim)->in_call++;                                                                          \
+        expression;                                                                                \
+        (sim)->in_call--;                                                                          \
+    } while (0)
+
+/* ---- ops.c ---- */
+
+/* Sends one message of a size the plan likes; how: SEND, LEND, THREAD. */
+kith_err sim_send(struct sim_half *half, unsigned channel, size_t bytes, enum sim_op how);
+/* One thing at random; actor NULL: by anyone. */
+void sim_op(struct sim *sim, struct sim_actor *actor);
+/* Draws the network anew; calm: nothing is lost and nothing is very slow. */
+void sim_weather(struct sim *sim, int calm);
+/* Ends every fault. */
+void sim_heal(struct sim *sim);
+
+#endif
