@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/mutant.h"
 #include "base/wire.h"
 #include "bounds.h"
 #include "protocol/lane.h"
@@ -40,7 +41,7 @@ void kith_receive_share_init(struct kith_receive_share *share, uint64_t budget_b
 
 void kith_receive_share_fini(struct kith_receive_share *share)
 {
-    share->pool->free += share->budget / 4 - share->wider_free;
+    share->pool->free += kith_mutant(LEAK_POOL) ? 0 : share->budget / 4 - share->wider_free;
     share->wider_free = share->budget / 4;
 }
 
@@ -103,7 +104,7 @@ static void grant_waiting(struct kith_receive_share *share)
         struct kith_lane_rx *lane =
             KITH_CONTAINER(share->waiting.next, struct kith_lane_rx, wait_node);
         uint64_t need = lane->record_end > lane->limit ? lane->record_end - lane->limit : 0;
-        if (need > share->records_free) {
+        if (need > share->records_free && !kith_mutant(OVERPROMISE)) {
             return;
         }
         kith_list_remove(&lane->wait_node);
@@ -136,7 +137,7 @@ static void advance(struct kith_lane_rx *lane)
     while (!kith_list_empty(&lane->held)) {
         struct kith_held *first = KITH_CONTAINER(lane->held.next, struct kith_held, node);
         if (!first->released) {
-            consumed = first->start;
+            consumed = kith_mutant(EARLY_CONSUMED) ? consumed : first->start;
             break;
         }
         kith_list_remove(&first->node);
@@ -155,7 +156,7 @@ static void advance(struct kith_lane_rx *lane)
 static void return_grant(struct kith_lane_rx *lane)
 {
     if (kith_list_empty(&lane->held)) {
-        lane->share->records_free += lane->granted;
+        lane->share->records_free += kith_mutant(LEAK_CREDIT) ? 0 : lane->granted;
     } else {
         KITH_CONTAINER(lane->held.prev, struct kith_held, node)->granted += lane->granted;
     }
@@ -169,13 +170,21 @@ static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uin
     int stop;
     lane->current = bytes;
     lane->now = NULL;
-    stop = message(user, bytes, lane->record_bytes);
+    stop = kith_mutant(DROP_ONE) && lane->record_end % 8 == 0
+               ? 0
+               : message(user, bytes, lane->record_bytes);
+    if (kith_mutant(DELIVER_TWICE) && lane->record_end % 8 == 0) {
+        stop = message(user, bytes, lane->record_bytes);
+    }
     lane->current = NULL;
     kith_free(lane->env, lane->body);
     lane->body = NULL;
     lane->body_count = lane->body_room = 0;
     lane->in_record = 0;
-    kith_list_remove(&lane->wait_node); /* its window may have widened enough without a grant */
+    /* Its window may have widened enough without a grant. */
+    if (!kith_mutant(STALE_WAIT)) {
+        kith_list_remove(&lane->wait_node);
+    }
     lane->delivered = lane->record_end;
     if (lane->now != NULL) {
         kith_list_append(&lane->held, &lane->now->node);

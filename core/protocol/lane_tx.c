@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/mutant.h"
 #include "base/wire.h"
 #include "bounds.h"
 #include "protocol/lane.h"
@@ -103,7 +104,7 @@ static uint64_t settle_first(struct kith_lane_tx *lane)
     struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
     uint64_t ticket = receipt->ticket;
     kith_list_remove(&receipt->node);
-    hold(lane, lane->held_bytes - sizeof *receipt);
+    hold(lane, lane->held_bytes - (kith_mutant(LEAK_SHARE) ? 0 : sizeof *receipt));
     kith_free(lane->env, receipt);
     return ticket;
 }
@@ -179,7 +180,7 @@ kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payl
 
 uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane)
 {
-    uint64_t until = lane->end < lane->limit ? lane->end : lane->limit;
+    uint64_t until = lane->end < lane->limit || kith_mutant(IGNORE_LIMIT) ? lane->end : lane->limit;
     return until > lane->sent ? until - lane->sent : 0;
 }
 
@@ -230,6 +231,9 @@ size_t kith_lane_tx_peek(const struct kith_lane_tx *lane, struct kith_slice *sli
 void kith_lane_tx_took(struct kith_lane_tx *lane, size_t count)
 {
     assert(count <= kith_lane_tx_ready(lane));
+    if (kith_mutant(SKIP_REWIND) && kith_lane_tx_ready(lane) <= KITH_CHUNK_BYTES_MAX) {
+        count = (size_t)kith_lane_tx_ready(lane);
+    }
     lane->sent += count;
     while (lane->next != NULL && lane->next->start + lane->next->count <= lane->sent) {
         lane->next = record_after(lane, lane->next);
@@ -243,6 +247,8 @@ void kith_lane_tx_took(struct kith_lane_tx *lane, size_t count)
 static void free_finished(struct kith_lane_tx *lane)
 {
     uint64_t finished = lane->received < lane->released ? lane->received : lane->released;
+    finished = kith_mutant(FREE_EARLY) ? lane->sent : finished;
+    finished = kith_mutant(FREE_LENT) ? lane->received : finished;
     while (!kith_list_empty(&lane->records)) {
         struct kith_record *record = KITH_CONTAINER(lane->records.next, struct kith_record, node);
         if (record->start + record->count > finished || record == lane->next) {
@@ -345,7 +351,8 @@ int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *cre
 
 int kith_lane_tx_writable(struct kith_lane_tx *lane)
 {
-    if (lane->refused_bytes == 0 || !has_room(lane, lane->refused_bytes)) {
+    if (lane->refused_bytes == 0 || !has_room(lane, lane->refused_bytes) ||
+        kith_mutant(NO_WRITABLE)) {
         return 0;
     }
     lane->refused_bytes = 0;
@@ -359,7 +366,7 @@ int kith_lane_tx_next_ticket(struct kith_lane_tx *lane, uint64_t *ticket, int *u
         return 0;
     }
     receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
-    *unsent = receipt->start >= lane->highest;
+    *unsent = receipt->start >= lane->highest || kith_mutant(ALL_UNSENT);
     *ticket = settle_first(lane);
     return 1;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -393,7 +394,9 @@ static void obey(struct kith_peer *peer, struct kith_conn *conn, const struct ki
         return; /* a callback of a fate has ended it */
     }
     peer->is_confirmed = peer->was_confirmed = 1;
-    send_adopt(peer, KITH_FRAME_ADOPTED);
+    if (!kith_mutant(NO_ADOPTED)) {
+        send_adopt(peer, KITH_FRAME_ADOPTED);
+    }
     if (conn->peer == peer) { /* else the answer did not fit, and it has departed */
         use(peer);
         connected(peer);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -88,7 +89,9 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_list_remove(&conn->node);
     kith_datagrams_drop(conn);
     kith_lanes_drop(conn);
-    kith_free(env, conn->control);
+    if (!kith_mutant(LEAK_BLOCK)) {
+        kith_free(env, conn->control);
+    }
     kith_free(env, conn->link);
     kith_free(env, conn);
     kith_session_poke(session);
@@ -469,8 +472,8 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }
     peer = conn->peer;
-    if (peer != NULL && (ends_association(reason) ||
-                         (peer->active == conn && peer->resume_window_ms == 0))) {
+    if (peer != NULL &&
+        (ends_association(reason) || (peer->active == conn && peer->resume_window_ms == 0))) {
         kith_text_copy(text, sizeof text, close.text);
         conn->peer = NULL; /* not only this link is lost */
         close_link(conn, reason, reason, "", 1);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -69,7 +70,7 @@ static struct datagram *next_of(struct kith_conn *conn)
 {
     while (!kith_list_empty(&conn->datagrams)) {
         struct datagram *first = KITH_CONTAINER(conn->datagrams.next, struct datagram, node);
-        if (first->expires_us >= conn->session->env->now_us) {
+        if (first->expires_us >= conn->session->env->now_us || kith_mutant(DATAGRAM_STALE)) {
             return first;
         }
         conn->peer->stats.datagrams_dropped++;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/session.h"
 
 static void tell(struct kith_dial *dial, kith_dial_event_kind kind, kith_reason reason,
@@ -48,6 +49,9 @@ static void finish(struct kith_dial *dial, kith_dial_event_kind kind, kith_reaso
     dial->cancelled = 1; /* a cancel inside the final event finds nothing to do */
     dial->peer = NULL;
     tell(dial, kind, reason, detail, 0);
+    if (kith_mutant(TWO_ENDS)) {
+        tell(dial, kind, reason, detail, 0);
+    }
     kith_dial_destroy(dial);
     kith_session_poke(session);
 }
@@ -372,8 +376,10 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
     dial->peer = peer;
     dial->has_want = 1; /* nobody else will do from now on */
     dial->want = peer->id;
-    kith_timer_stop(dial->session->env, &dial->give_up_timer);
     kith_timer_stop(dial->session->env, &dial->retry_timer);
+    if (!kith_mutant(LATE_GIVE_UP)) {
+        kith_timer_stop(dial->session->env, &dial->give_up_timer);
+    }
     if (is_back) {
         return;
     }

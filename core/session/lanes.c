@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -141,7 +142,7 @@ void kith_lanes_begin(struct kith_conn *conn)
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         struct kith_early early = conn->early[i];
         conn->early[i] = (struct kith_early){NULL, 0, 0, 0};
-        if (early.count > 0 && kith_conn_is_in_use(conn)) {
+        if (early.count > 0 && kith_conn_is_in_use(conn) && !kith_mutant(FORGET_EARLY)) {
             kith_peer_data(conn, i, early.offset, early.bytes, early.count, 0);
         }
         kith_free(conn->session->env, early.bytes);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -93,7 +94,7 @@ void kith_peer_unref(struct kith_peer *peer)
 
 static void settle_fates(struct kith_session *session, struct kith_peer *peer)
 {
-    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT && !kith_mutant(NO_FATE); i++) {
         uint64_t ticket;
         int unsent;
         while (kith_lane_tx_next_ticket(&peer->tx[i], &ticket, &unsent)) {
@@ -182,7 +183,7 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
     struct kith_session *session = to->peer->session;
     kith_message message = {sizeof message, to->channel, count > 0 ? (const void *)bytes : "",
                             count};
-    to->peer->stats.messages_received++;
+    to->peer->stats.messages_received += kith_mutant(MISCOUNT) ? 0 : 1;
     to->peer->stats.message_bytes_received += count;
     if (session->callbacks.on_message != NULL) {
         to->peer->handing_out = &message;
@@ -197,8 +198,8 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
 static int is_leftover(const struct kith_conn *conn, const struct kith_lane_rx *lane,
                        uint64_t offset, size_t count)
 {
-    return (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 &&
-           offset > lane->received && offset <= lane->limit && count <= lane->limit - offset;
+    return (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 && offset > lane->received &&
+           offset <= lane->limit && count <= lane->limit - offset;
 }
 
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
@@ -365,6 +366,9 @@ void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t cou
     if (session->callbacks.on_datagram != NULL) {
         session->callbacks.on_datagram(session, peer, count > 0 ? (const void *)bytes : "", count,
                                        session->user);
+        if (kith_mutant(DATAGRAM_TWICE) && count % 8 == 7) {
+            session->callbacks.on_datagram(session, peer, bytes, count, session->user);
+        }
     }
 }
 
@@ -390,7 +394,7 @@ kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kit
 void kith_peer_unhold(kith_held *held)
 {
     struct kith_peer *peer = held->owner;
-    if (kith_held_free(held)) {
+    if (kith_held_free(held) && !kith_mutant(FORGET_CREDIT)) {
         kith_peer_wake(peer); /* there may be CREDIT to send */
     }
     kith_peer_unref(peer);
@@ -411,7 +415,8 @@ void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
 int kith_peer_is_flushed(const struct kith_peer *peer)
 {
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        if (peer->state != KITH_PEER_CONNECTING && peer->tx[i].consumed != peer->tx[i].end) {
+        if (peer->state != KITH_PEER_CONNECTING && peer->tx[i].consumed != peer->tx[i].end &&
+            !kith_mutant(SKIP_FLUSH)) {
             return 0;
         }
     }

@@ -280,6 +280,8 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
         check_dial(sim, handle, event);
         break;
     case KITH_DIAL_FAILED:
+        SIM_CHECK(sim, !handle->is_ready && !handle->is_cancelled,
+                  "%s: a dial failed that was ready or cancelled", actor->name);
         check_dial(sim, handle, event);
         dial_is_over(handle);
         break;

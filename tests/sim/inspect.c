@@ -26,6 +26,11 @@ int sim_inspect_is_arbiter(const kith_peer *peer)
     return kith_peer_we_arbitrate(peer->session, peer->conn);
 }
 
+kith_peer *sim_inspect_peer(const struct kith_link *link)
+{
+    return ((const struct kith_conn *)link->conn)->peer;
+}
+
 uint64_t sim_inspect_received(const kith_peer *peer, unsigned channel)
 {
     return peer->rx[channel].received;
@@ -194,6 +199,56 @@ void sim_inspect_session(struct sim *sim, const kith_session *session, const kit
                session->key_count * sizeof(struct kith_key_entry);
     SIM_CHECK(sim, loop->memory.bytes <= allowed, "%s: holds %zu bytes of memory, of %zu allowed",
               session->display_name, loop->memory.bytes, allowed);
+}
+
+/* What kith_up_pull() would give. */
+static const char *waits_for_pull(const struct kith_conn *conn)
+{
+    int one_lane = (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) == 0;
+    if (conn->control_start < conn->control_count) {
+        return "a control frame";
+    }
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT && kith_conn_is_in_use(conn); i++) {
+        const struct kith_lane_rx *rx = &conn->peer->rx[i];
+        if (rx->consumed != rx->announced.consumed || rx->limit != rx->announced.limit) {
+            return "a CREDIT";
+        }
+        if (one_lane && kith_lane_tx_ready(&conn->peer->tx[i]) > 0) {
+            return "data";
+        }
+    }
+    return NULL;
+}
+
+void sim_inspect_idle(struct sim *sim, const kith_session *session)
+{
+    for (const struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        const struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->up && conn->state < KITH_CONN_CLOSING && conn->driver->can_write(conn->link)) {
+            const char *what = waits_for_pull(conn);
+            SIM_CHECK(sim, what == NULL, "%s: %s waits, and the link would take it",
+                      session->display_name, what);
+        }
+    }
+}
+
+void sim_inspect_wake(const kith_session *session)
+{
+    for (const struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        const struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->state != KITH_CONN_DOWN) {
+            conn->driver->tx_ready(conn->link);
+        }
+    }
+}
+
+size_t sim_inspect_kept(const kith_peer *peer)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        bytes += peer->tx[i].held_bytes;
+    }
+    return bytes;
 }
 
 void sim_inspect_stuck(const kith_peer *sender, const kith_peer *receiver, char *out,

@@ -13,6 +13,9 @@
 uint64_t sim_inspect_since(const kith_peer *peer);
 int sim_inspect_is_arbiter(const kith_peer *peer);
 
+/* The peer that uses a link, or NULL. */
+kith_peer *sim_inspect_peer(const struct kith_link *link);
+
 /* How far the lane that peer sends us has come in order; how far ours to it ever was on its way. */
 uint64_t sim_inspect_received(const kith_peer *peer, unsigned channel);
 uint64_t sim_inspect_highest(const kith_peer *peer, unsigned channel);
@@ -22,6 +25,16 @@ uint64_t sim_inspect_highest(const kith_peer *peer, unsigned channel);
 void sim_inspect_link(struct sim *sim, const struct kith_link *link);
 void sim_inspect_session(struct sim *sim, const kith_session *session, const kith_loop *loop,
                          size_t extra_bytes);
+
+/* When nothing more happens at this moment: what a link that takes bytes could send, it has sent.
+ */
+void sim_inspect_idle(struct sim *sim, const kith_session *session);
+
+/* The network takes more than it did: has the links of a session look again. */
+void sim_inspect_wake(const kith_session *session);
+
+/* Memory that is kept to send to a peer; 0 when it has received all. */
+size_t sim_inspect_kept(const kith_peer *peer);
 
 /* What keeps a peer's lanes from being done, in words; for the report of a run that is stuck. */
 void sim_inspect_stuck(const kith_peer *sender, const kith_peer *receiver, char *out,

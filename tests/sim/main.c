@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/mutant.h"
 #include "sim.h"
 
 enum { SEED_S_MAX = 120, FAILURES_SHOWN = 10, USAGE_EXIT = 2 };
@@ -20,7 +21,8 @@ enum { SEED_S_MAX = 120, FAILURES_SHOWN = 10, USAGE_EXIT = 2 };
 struct options {
     uint64_t first, count;
     const struct sim_scenario *scenario; /* NULL: all */
-    int trace, stop, list, verify, quiet;
+    const char *file;                    /* NULL: none */
+    int trace, stop, verify, quiet;
     unsigned long jobs;
 };
 
@@ -31,9 +33,11 @@ static const char usage[] =
     "checks at every step what must always hold. Everything follows from one number, the seed:\n"
     "a seed that fails once fails for ever.\n"
     "\n"
+    "  --file FILE      the runs that a file names instead, a line each: SCENARIO SEED\n"
     "  --seeds N        how many seeds (default 1)\n"
     "  --seed X         the first one (default 1)\n"
     "  --scenario NAME  only this one; else each seed is run in all of them\n"
+    "  --mutant NAME    with a deliberate fault in the core, which must be found\n"
     "  --list           names the scenarios and mutants\n"
     "  --trace          one line for each event; for one seed of one scenario\n"
     "  --verify         runs each seed twice, and fails where the two runs differ\n"
@@ -50,12 +54,14 @@ static const char usage[] =
 /* ---- what fails -------------------------------------------------------------------------------
  */
 
+static const char *own_name = "kith-sim", *mutant = "";
+
 static void report(const struct sim *sim, const char *violation)
 {
     printf("FAILED seed %" PRIu64 ", scenario %s, at %.6f s: %s\n"
-           "  again: build/bin/kith-sim --scenario %s --seed %" PRIu64 " --trace\n",
-           sim->seed, sim->scenario->name, (double)sim->now_us / 1e6, violation,
-           sim->scenario->name, sim->seed);
+           "  again: %s --scenario %s --seed %" PRIu64 "%s%s --trace\n",
+           sim->seed, sim->scenario->name, (double)sim->now_us / 1e6, violation, own_name,
+           sim->scenario->name, sim->seed, mutant[0] != '\0' ? " --mutant " : "", mutant);
     fflush(stdout);
 }
 
@@ -109,6 +115,7 @@ static void catch_signals(void)
 
 struct tally {
     uint64_t passed, failed;
+    uint64_t digest; /* of all runs, in whatever order */
 };
 
 static int run_one(const struct options *options, const struct sim_scenario *scenario,
@@ -136,23 +143,31 @@ static int run_one(const struct options *options, const struct sim_scenario *sce
     return 1;
 }
 
+/* 1 when the run passed. */
+static int tell(const struct options *options, struct tally *tally,
+                const struct sim_scenario *scenario, uint64_t seed)
+{
+    if (run_one(options, scenario, seed)) {
+        tally->passed++;
+        tally->digest += sim_only.digest;
+        return 1;
+    }
+    if (++tally->failed <= FAILURES_SHOWN) {
+        report(&sim_only, sim_only.violation);
+    }
+    return 0;
+}
+
 static struct tally run_seeds(const struct options *options, uint64_t first, uint64_t step,
                               uint64_t count)
 {
-    struct tally tally = {0, 0};
+    struct tally tally = {0, 0, 0};
     for (uint64_t i = first; i < count; i += step) {
         for (const struct sim_scenario *at = sim_scenarios; at->name != NULL; at++) {
             if (options->scenario != NULL && at != options->scenario) {
                 continue;
             }
-            if (run_one(options, at, options->first + i)) {
-                tally.passed++;
-                continue;
-            }
-            if (++tally.failed <= FAILURES_SHOWN) {
-                report(&sim_only, sim_only.violation);
-            }
-            if (options->stop) {
+            if (!tell(options, &tally, at, options->first + i) && options->stop) {
                 return tally;
             }
         }
@@ -163,7 +178,7 @@ static struct tally run_seeds(const struct options *options, uint64_t first, uin
 /* Each process takes every so many-th seed and tells its tally through a pipe. */
 static struct tally run_jobs(const struct options *options)
 {
-    struct tally sum = {0, 0};
+    struct tally sum = {0, 0, 0};
     int ends[2];
     if (options->jobs <= 1) {
         return run_seeds(options, 0, 1, options->count);
@@ -185,6 +200,7 @@ static struct tally run_jobs(const struct options *options)
     for (struct tally tally; read(ends[0], &tally, sizeof tally) == (ssize_t)sizeof tally;) {
         sum.passed += tally.passed;
         sum.failed += tally.failed;
+        sum.digest += tally.digest;
     }
     for (int status; wait(&status) > 0;) {
         sum.failed += status != 0; /* it died, and said why */
@@ -195,7 +211,7 @@ static struct tally run_jobs(const struct options *options)
 /* ---- options ----------------------------------------------------------------------------------
  */
 
-static void fail_usage(const char *what, const char *text)
+_Noreturn static void fail_usage(const char *what, const char *text)
 {
     fprintf(stderr, "kith-sim: %s%s\n\n%s", what, text, usage);
     exit(USAGE_EXIT);
@@ -225,12 +241,50 @@ static const struct sim_scenario *scenario_of(const char *name)
     return at;
 }
 
+static enum kith_mutant mutant_of(const char *name)
+{
+    static const char *const names[] = {
+#define MUTANT_NAME(constant, text, about) text,
+        KITH_MUTANT_MAP(MUTANT_NAME)
+#undef MUTANT_NAME
+    };
+    for (size_t i = 0; name != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return (enum kith_mutant)(i + 1);
+        }
+    }
+    fail_usage("there is no mutant ", name == NULL ? "without a name" : name);
+}
+
+/* What once found a fault: "SCENARIO SEED", and behind a # what it was. */
+static struct tally run_file(const struct options *options)
+{
+    struct tally tally = {0, 0, 0};
+    FILE *file = fopen(options->file, "r");
+    char line[300], name[40];
+    uint64_t seed;
+    if (file == NULL) {
+        fail_usage("cannot read ", options->file);
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] != '#' && sscanf(line, "%39s %" SCNu64, name, &seed) == 2) {
+            (void)tell(options, &tally, scenario_of(name), seed);
+        }
+    }
+    fclose(file);
+    return tally;
+}
+
 static void list(void)
 {
     printf("Scenarios:\n");
     for (const struct sim_scenario *at = sim_scenarios; at->name != NULL; at++) {
         printf("  %-14s %s\n", at->name, at->about);
     }
+    printf("Mutants:\n");
+#define MUTANT_LINE(constant, name, about) printf("  %-14s %s\n", name, about);
+    KITH_MUTANT_MAP(MUTANT_LINE)
+#undef MUTANT_LINE
 }
 
 /* An option without a value. 1 when it is one. */
@@ -270,8 +324,13 @@ static void take_options(struct options *options, char **argv)
             options->count = number_of(*argv, argv[1]);
         } else if (strcmp(*argv, "--seed") == 0) {
             options->first = number_of(*argv, argv[1]);
+        } else if (strcmp(*argv, "--file") == 0) {
+            options->file = argv[1];
         } else if (strcmp(*argv, "--jobs") == 0) {
             options->jobs = (unsigned long)number_of(*argv, argv[1]);
+        } else if (strcmp(*argv, "--mutant") == 0) {
+            kith_mutant_on = mutant_of(argv[1]);
+            mutant = argv[1];
         } else if (strcmp(*argv, "--scenario") == 0) {
             options->scenario = scenario_of(argv[1]);
         } else {
@@ -284,26 +343,32 @@ static void take_options(struct options *options, char **argv)
     }
 }
 
-static double seconds(void)
+/* Of all processes' work: what else this machine does must not count. */
+static double cpu_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    double sum = 0;
+    for (int child = 0; child < 2; child++) {
+        struct rusage used;
+        getrusage(child ? RUSAGE_CHILDREN : RUSAGE_SELF, &used);
+        sum += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    }
+    return sum;
 }
 
 int main(int argc, char **argv)
 {
     struct options options = {.first = 1, .count = 1, .jobs = 1};
-    double began = seconds();
     struct tally tally;
     (void)argc;
+    own_name = argv[0];
     take_options(&options, argv + 1);
     catch_signals();
-    tally = run_jobs(&options);
+    tally = options.file != NULL ? run_file(&options) : run_jobs(&options);
     if (!options.quiet && !options.trace) {
-        double took = seconds() - began;
-        printf("%.1f s, %.0f runs a minute\n", took,
-               (double)(tally.passed + tally.failed) * 60 / (took > 0 ? took : 1));
+        double took = cpu_seconds();
+        printf("%.1f s of one core, %.0f runs a minute\ndigest %016" PRIx64 "\n", took,
+               (double)(tally.passed + tally.failed) * 60 / (took > 0 ? took : 1), tally.digest);
     }
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", tally.passed, tally.failed);
     return tally.failed == 0 && tally.passed > 0 ? 0 : 1;

@@ -68,7 +68,10 @@ struct sim_half *sim_model_connected(struct sim *sim, struct sim_actor *actor, k
         SIM_CHECK(sim, !kith_id_equal(&known, &id), "%s: connected twice to one id", actor->name);
     }
     assoc = find_assoc(sim, arbiter ? actor->number : theirs->number, since);
-    if (assoc == NULL) {
+    /* A follower may have lost its link, and with it the association, before the arbiter heard of
+     * it: that one offers it anew over another link, and both begin at zero. */
+    if (assoc == NULL || (!arbiter && assoc->halves[1].state == SIM_HALF_DEPARTED &&
+                          assoc->halves[0].state == SIM_HALF_UNKNOWN)) {
         assoc = new_assoc(sim, arbiter ? actor->number : theirs->number, since);
     }
     half = &assoc->halves[arbiter ? 0 : 1];
@@ -453,8 +456,28 @@ void sim_model_datagram_sent(struct sim *sim, struct sim_half *half, size_t byte
     half->datagrams = sim_grow(sim, half->datagrams, half->datagram_count, &half->datagram_room,
                                sizeof *half->datagrams);
     datagram = &half->datagrams[half->datagram_count++];
-    *datagram = (struct sim_datagram){sim->now_us, (uint32_t)bytes, lifetime_ms, err != KITH_OK, 0};
+    *datagram = (struct sim_datagram){half->actor->loop->env.now_us, (uint32_t)bytes, lifetime_ms,
+                                      err != KITH_OK, 0};
     half->datagrams_refused += err == KITH_ERR_AGAIN;
+}
+
+void sim_model_datagram_goes(struct sim *sim, struct sim_half *half, const uint8_t *bytes,
+                             size_t count)
+{
+    const struct sim_datagram *datagram;
+    uint64_t late_us;
+    uint32_t number;
+    if (count < sizeof number) {
+        return;
+    }
+    memcpy(&number, bytes, sizeof number);
+    SIM_CHECK(sim, number < half->datagram_count, "%s: a datagram goes that nobody sent",
+              name_of(half));
+    datagram = &half->datagrams[number];
+    late_us = half->actor->loop->env.now_us - datagram->sent_us;
+    SIM_CHECK(sim, late_us <= ((uint64_t)datagram->lifetime_ms + KITH_DATAGRAM_GRACE_MS) * 1000,
+              "%s: datagram %u goes after %llu us, and was to live for %u ms", name_of(half),
+              (unsigned)number, (unsigned long long)late_us, (unsigned)datagram->lifetime_ms);
 }
 
 /* What was too small to carry its number can only be counted. */
@@ -571,6 +594,19 @@ static const char *missing_of(struct sim_half *half)
     return NULL;
 }
 
+/* All of it has arrived: then none is kept. */
+static const char *kept_of(const struct sim_half *half)
+{
+    static char text[200];
+    size_t bytes = sim_inspect_kept(half->peer);
+    if (bytes == 0) {
+        return NULL;
+    }
+    snprintf(text, sizeof text, "%s to %s: all has arrived, and %zu bytes are kept to send",
+             half->actor->name, half->other->actor->name, bytes);
+    return text;
+}
+
 const char *sim_model_missing(struct sim *sim)
 {
     for (struct sim_assoc *at = sim->assocs; at != NULL; at = at->next) {
@@ -584,6 +620,8 @@ const char *sim_model_missing(struct sim *sim)
         }
         missing = missing_of(a);
         missing = missing == NULL ? missing_of(b) : missing;
+        missing = missing == NULL ? kept_of(a) : missing;
+        missing = missing == NULL ? kept_of(b) : missing;
         if (missing != NULL) {
             return missing;
         }

@@ -125,6 +125,9 @@ void sim_model_datagram_sent(struct sim *sim, struct sim_half *half, size_t byte
                              uint32_t lifetime_ms, kith_err err);
 void sim_model_datagram_fill(const struct sim_half *half, uint32_t number, uint8_t *out,
                              size_t bytes);
+/* It is handed to the transport. */
+void sim_model_datagram_goes(struct sim *sim, struct sim_half *half, const uint8_t *bytes,
+                             size_t count);
 void sim_model_datagram_came(struct sim *sim, struct sim_half *half, const uint8_t *bytes,
                              size_t count);
 

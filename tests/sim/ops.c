@@ -8,6 +8,7 @@
 
 #include "actor.h"
 #include "bounds.h"
+#include "inspect.h"
 #include "model.h"
 
 /* ---- who and how much -------------------------------------------------------------------------
@@ -463,6 +464,11 @@ void sim_weather(struct sim *sim, int calm)
     hub->reorder_ppm = (uint32_t)sim_below(random, climate->reorder_ppm + 1);
     hub->done_delay_us = sim_below(random, climate->done_delay_us + 1);
     hub->piece_bytes = sim_chance(random, 600) ? 0 : sim_scale(random, climate->piece_bytes, 20000);
+    for (size_t i = 0; i < sim->actor_count; i++) {
+        if (sim->actors[i].session != NULL) {
+            sim_inspect_wake(sim->actors[i].session);
+        }
+    }
     sim_note(sim, SIM_WEATHER, SIM_WORLD, hub->delay_us, hub->bytes_per_s, hub->loss_ppm);
 }
 

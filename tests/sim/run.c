@@ -43,6 +43,15 @@ static void check_loop(struct sim *sim, const kith_loop *loop)
     }
 }
 
+static void check_idle(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->actor_count; i++) {
+        if (sim->actors[i].session != NULL) {
+            sim_inspect_idle(sim, sim->actors[i].session);
+        }
+    }
+}
+
 /* Runs one turn of a loop that has something to do, as soon as one has; 0 when until_us comes
  * first. */
 static int turn(struct sim *sim, uint64_t until_us)
@@ -65,6 +74,7 @@ static int turn(struct sim *sim, uint64_t until_us)
     }
     SIM_CHECK(sim, ++sim->turns < TURNS_MAX, "%d turns, and no end", TURNS_MAX);
     if (due_us > sim->now_us) {
+        check_idle(sim);
         sim->now_us = due_us;
         for (size_t i = 0; i < sim->loop_count; i++) {
             sim_loop_set_time(&sim->loops[i]);

@@ -3,10 +3,13 @@
  * sim.c: the record of a run, the memory it uses, the contents of messages. See sim.h.
  */
 #include "sim.h"
+#include "base/mutant.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum kith_mutant kith_mutant_on;
 
 /* ---- the record -------------------------------------------------------------------------------
  */

@@ -8,6 +8,7 @@
 
 #include "actor.h"
 #include "inspect.h"
+#include "model.h"
 #include "sim.h"
 #include "watch.h"
 
@@ -227,6 +228,7 @@ int sim_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size
     SIM_CHECK(record->sim, !some || *count <= room, "a datagram larger than asked for");
     if (some) {
         sim_note(record->sim, SIM_DATAGRAM_OUT, record->who, *count, digest_of(out, *count), 0);
+        sim_model_datagram_goes(record->sim, kith_peer_user(sim_inspect_peer(link)), out, *count);
     }
     return some;
 }

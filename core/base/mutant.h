@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mutant.h: deliberate faults for the simulator (tests/sim), which must find each of them. They are
+ * compiled only into its own build of the core; in the library kith_mutant() is the constant 0, and
+ * tests/checks/mutants proves that nothing of it is left there. Each is one fault, at one place.
+ */
+#ifndef KITH_BASE_MUTANT_H
+#define KITH_BASE_MUTANT_H
+
+#ifdef KITH_MUTANTS
+
+/* Constant, name, what it does. */
+#define KITH_MUTANT_MAP(X)                                                                         \
+    X(DROP_ONE, "drop-one", "now and then a message is not handed out")                            \
+    X(DELIVER_TWICE, "deliver-twice", "now and then a message is handed out twice")                \
+    X(IGNORE_LIMIT, "ignore-limit", "sends beyond the credit it has")                              \
+    X(SKIP_REWIND, "skip-rewind", "a chunk taken in part counts as taken whole")                   \
+    X(FREE_EARLY, "free-early", "frees a message when it is sent, not when it is received")        \
+    X(FREE_LENT, "free-lent", "frees a received message that the transport still reads")           \
+    X(NO_ADOPTED, "no-adopted", "the follower does not answer ADOPT")                              \
+    X(LEAK_CREDIT, "leak-credit", "credit granted for a large message is not free again")          \
+    X(LEAK_SHARE, "leak-share", "memory of a ticket stays counted when it is settled")             \
+    X(LEAK_POOL, "leak-pool", "a peer that departs keeps its part of the pool of windows")         \
+    X(OVERPROMISE, "overpromise", "grants large messages more than there is")                      \
+    X(EARLY_CONSUMED, "early-consumed", "a held message counts as consumed")                       \
+    X(FORGET_CREDIT, "forget-credit", "what a released message frees is not announced")            \
+    X(NO_WRITABLE, "no-writable", "on_writable is never told")                                     \
+    X(ALL_UNSENT, "all-unsent", "what was on its way when the peer departed is UNSENT")            \
+    X(NO_FATE, "no-fate", "a peer departs without settling its tickets")                           \
+    X(SKIP_FLUSH, "skip-flush", "leaves without waiting for what is under way")                    \
+    X(LATE_GIVE_UP, "late-give-up", "a dial that is ready is given up all the same")               \
+    X(TWO_ENDS, "two-ends", "a dial ends twice")                                                   \
+    X(FORGET_EARLY, "forget-early", "lane bytes that overtook ADOPTED are dropped")                \
+    X(DATAGRAM_TWICE, "datagram-twice", "now and then a datagram is handed out twice")             \
+    X(DATAGRAM_STALE, "datagram-stale", "a datagram goes however late it is")                      \
+    X(MISCOUNT, "miscount", "a message handed out is not counted")                                 \
+    X(STALE_WAIT, "stale-wait", "a lane waits on for credit that it needs no more")                \
+    X(LEAK_BLOCK, "leak-block", "control frames are not freed with their link")
+
+enum kith_mutant {
+    KITH_MUTANT_NONE,
+#define KITH_MUTANT_ENUM(name, text, about) KITH_MUTANT_##name,
+    KITH_MUTANT_MAP(KITH_MUTANT_ENUM)
+#undef KITH_MUTANT_ENUM
+        KITH_MUTANT_COUNT
+};
+
+extern enum kith_mutant kith_mutant_on; /* the simulator's */
+#define kith_mutant(name) (kith_mutant_on == KITH_MUTANT_##name)
+
+#else
+#define kith_mutant(name) 0
+#endif
+
+#endif
