@@ -7,10 +7,11 @@
 # are those of Debian's packages.
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev"
-kith_tools_test="g++ libcriterion-dev python3 openssl"
+kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl"
 # For tests/checks/portability: compilers for other machines, and what runs their programs.
 kith_tools_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-powerpc-linux-gnu
     libc6-dev-powerpc-cross gcc-mingw-w64-x86-64-win32 musl-tools qemu-user"
+kith_tools_valgrind="valgrind"
 
 kith_tool_works() {
     case $1 in
@@ -34,12 +35,13 @@ kith_tool_works() {
         { command -v qemu-aarch64 || command -v qemu-aarch64-static; } &&
             { command -v qemu-ppc || command -v qemu-ppc-static; }
         ;;
+    libqrencode-dev) pkg-config --exists libqrencode ;;
     python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
 
-# kith_tools_missing build|test|cross...: prints what is not there, as words.
+# kith_tools_missing build|test|cross|valgrind...: prints what is not there, as words.
 kith_tools_missing() {
     local group variable tool
     local -a missing=()
@@ -52,7 +54,7 @@ kith_tools_missing() {
     printf '%s\n' "${missing[*]}"
 }
 
-# kith_tools_need build|test|cross...: returns when everything is there, else exits with 2 after saying the
+# kith_tools_need build|test|cross|valgrind...: returns when everything is there, else exits with 2 after saying the
 # one line that installs it.
 kith_tools_need() {
     local tool command log

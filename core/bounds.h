@@ -61,6 +61,18 @@ enum {
     KITH_LINKS_PENDING_MAX = 64,
     /* Authenticated links to one key: current, and duplicates that wait to be closed. */
     KITH_LINKS_PER_KEY_MAX = 4,
+    /* An arbiter that gets no ADOPTED turns to another link after so long, or four round trips. */
+    KITH_ADOPT_MS_MIN = 1000,
+    /* Without a link so long before the application hears of it: a change of links takes less. */
+    KITH_INTERRUPT_MS = 250,
+    /* How long an association outlives its last link: a walk through a dead spot, a restart of a
+       router. The longest keeps a peer's memory for an hour. */
+    KITH_RESUME_WINDOW_MS_DEFAULT = 30000,
+    KITH_RESUME_WINDOW_MS_MAX = 3600000,
+    /* A transport whose link died sooner than that is not preferred for as long. */
+    KITH_SHAKY_MS = 60000,
+    /* Nobody listens at the peer's address for so long: it is gone, not its network. */
+    KITH_REFUSED_MS = 2000,
     /* A closing link may take so long to write its last bytes. */
     KITH_LINK_CLOSE_MS = 1000,
     /* Reason and text. */

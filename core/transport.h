@@ -16,7 +16,8 @@
  *
  * Re-entrancy: calls down never call up inline; a driver puts the consequence off with kith_defer()
  * or waits for its socket. Up-calls may call down inline (an up-call may close the link it is
- * about).
+ * about), but never come inside another up-call; kith_up_key_find() and kith_up_key_dial(), which
+ * only ask, may come anywhere.
  *
  * What a link carries, by the driver's capabilities
  *   control    always: one reliable ordered byte stream each way; kith_up_pull(), kith_up_rx()
@@ -24,8 +25,10 @@
  *              each is a stream of its own, so that no lane waits for another's lost packet, and
  *              its bytes are lent, not copied: kith_up_lane_peek() and what follows it
  *   datagrams  with DATAGRAMS, of the transport's own; else they too are frames of the control
- * stream A driver that can write serves them in that order: control until there is none, then
- * datagrams, then lanes; and looks at control again after each lane chunk.
+ *              stream
+ *
+ * A driver that can write serves them in that order: control until there is none, then datagrams,
+ * then lanes; and looks at control again after each lane chunk.
  *
  * On a link with MANY_LANES control and lanes do not wait for each other, nor do two lanes: bytes
  * of a lane may come before the control frame that was sent before them. The core copes.
@@ -115,6 +118,7 @@ struct kith_lane_bytes {
 struct kith_driver {
     const char *name;
     unsigned capabilities;
+    unsigned rank; /* of two links to one peer the one of higher rank is used */
     const struct kith_scheme *schemes;
     size_t endpoint_bytes, port_bytes, link_bytes;
 
@@ -128,8 +132,8 @@ struct kith_driver {
 
     /* Binds and listens; on KITH_OK the address others can connect to, with its real port, is
      * written as a URL to url. From then on kith_up_accepted() may come, not before this returns.
-     * Errors: ADDRESS, IN_USE, PERMISSION, IO, NOMEM, CRYPTO, with a detail that names the address
-     * and the fix. */
+     * Errors: ADDRESS, IN_USE, PERMISSION, IO, NOMEM, CRYPTO, or CONFIG where the scheme does not
+     * fit the session's security, with a detail that names the address and the fix. */
     kith_err (*listen)(struct kith_port *port, const struct kith_address *address, char *url,
                        size_t url_bytes);
 
@@ -138,21 +142,22 @@ struct kith_driver {
     void (*port_close)(struct kith_port *port);
 
     /* Begins to connect. Ends in kith_up_link() or kith_up_down(), never inside this call. On an
-     * error the link is not begun and the core frees it. */
+     * error (ADDRESS, CONFIG, NOMEM) the link is not begun and the core frees it. */
     kith_err (*dial)(struct kith_link *link, const struct kith_address *address);
 
     /* Ends a link in whatever state it is; idempotent; one kith_up_down() follows later. With flush
      * the driver first pulls and writes the control bytes that the core still has, then closes in
      * the transport's way so that the other side reads them; the core bounds that with
-     * KITH_LINK_CLOSE_MS and then calls again without flush. Without flush: at once. In both cases
-     * the lanes are over: bytes lent are the core's again, and the driver reads none of them after
-     * this call. code is the kith_reason, for transports with close codes of their own (WebSocket:
-     * 4000 + code). */
+     * KITH_LINK_CLOSE_MS and then calls again without flush. Without flush: at once, and nothing
+     * more is pulled; a flush asked for later does not bring it back. In both cases datagrams and
+     * lanes are over: bytes lent are the core's again, the driver reads none of them after this
+     * call and says nothing more of lanes that it sends. code is the kith_reason as it goes over
+     * the wire, for transports with close codes of their own (WebSocket: 4000 + code). */
     void (*close)(struct kith_link *link, unsigned code, int flush);
 
     /* The core has bytes to send: pull soon, at the latest when this turn ends, and again whenever
      * the transport can write, until kith_up_pull() gives 0. Cheap; may be called often and in
-     * every state. */
+     * every state: before the link is up it is for the moment when it will be. */
     void (*tx_ready)(struct kith_link *link);
 
     /* Fills info. Only after kith_up_link(). */
@@ -167,6 +172,11 @@ struct kith_driver {
      * when they would wait. Legal in every state. */
     int (*can_write)(struct kith_link *link);
 
+    /* The core uses another link for the lanes from now on: bytes lent are the core's again, and the
+     * driver reads none of them after this call; what it had of them on the way may be lost. Lanes
+     * may be used again later, from other offsets. NULL without KITH_DRIVER_MANY_LANES. */
+    void (*lanes_end)(struct kith_link *link);
+
     /* The largest datagram that can be sent now, in bytes; 0 = none. It may change with the path.
      * Legal in every state. NULL without KITH_DRIVER_DATAGRAMS. */
     size_t (*datagram_max)(struct kith_link *link);
@@ -175,7 +185,8 @@ struct kith_driver {
 /* ---- up-calls: what a driver tells the core -------------------------------------------------- */
 
 /* A connection came in; nothing is known of it yet. Gives the link's zeroed driver state, public
- * part filled in, or NULL: then the driver closes the connection at once and forgets it. */
+ * part filled in, or NULL: then the driver closes the connection at once and forgets it. The core
+ * may have called close() for the link when it gives it; then kith_up_down() is what follows. */
 struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_address);
 
 /* The transport's handshake is confirmed by both sides: from now on bytes may flow. Exactly once.
@@ -187,14 +198,15 @@ void kith_up_link(struct kith_link *link);
  * their number, 0 for none. The bytes are the driver's from then on. room is at least 2048. */
 size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room);
 
-/* Bytes of the control stream that came, in order. Borrowed for the call. After close() the core
- * ignores them. */
+/* Bytes of the control stream that came, in order, one or more. Borrowed for the call. After
+ * close() the core ignores them. */
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
 
 /* KITH_DRIVER_MANY_LANES. Asks for the bytes of a lane to send next: 1 and *out, or 0 for none.
  * Legal in every state. The bytes are lent: the driver may read them until kith_up_lane_done() says
  * that it need not any more, close() takes them back, or kith_up_down() is called. Nothing has
- * happened yet: the next peek may give other bytes, unless kith_up_lane_took() comes first. */
+ * happened yet: the next peek may give other bytes, unless kith_up_lane_took() comes first. Of each
+ * lane the bytes go on where took ended: without gaps, and not twice on one link. */
 int kith_up_lane_peek(struct kith_link *link, struct kith_lane_bytes *out);
 
 /* The first count bytes of the last peek of this turn are on their way; another peek did not come
@@ -216,17 +228,19 @@ void kith_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, con
                      size_t count);
 
 /* KITH_DRIVER_DATAGRAMS. Asks for the next datagram: 1, its bytes in out and their number (0 is
- * one) in *count, or 0 for none. Those larger than room are dropped and counted. */
+ * one) in *count, or 0 for none. room is what datagram_max says; larger ones are dropped and
+ * counted. */
 int kith_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count);
 
 /* A datagram that came. Borrowed for the call. */
 void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
 
 /* The link is gone, for whatever reason: exactly once for each link accepted or dialled, also after
- * close(). All lent bytes are the core's again. reason is one of LOST (or LOCAL after close()),
- * TIMEOUT, REFUSED, UNREACHABLE, AUTH (transport refused the key), NOT_KITH, PROTOCOL, INTERNAL;
+ * close(). All lent bytes are the core's again. Calls down are legal until the turn ends, and do
+ * nothing. reason is one of LOST (or LOCAL after close()), TIMEOUT, REFUSED, UNREACHABLE, AUTH
+ * (transport refused the key), NOT_KITH, PROTOCOL, INTERNAL (no memory or descriptors, too);
  * or, where the other side closed with a code of ours and no bytes that say so may have come, what
- * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never NULL, no
+ * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never empty, no
  * secrets. */
 void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail);
 

@@ -97,12 +97,60 @@ int kith_blocked_decode(const uint8_t *body, size_t length, uint64_t *lane, uint
     return kith_read_all(&from) && *lane < KITH_CHANNEL_COUNT;
 }
 
-size_t kith_info_encode(const char *name, uint8_t out[KITH_NAME_BYTES_MAX + 1])
+size_t kith_forgotten_encode(uint64_t since, uint8_t out[KITH_FORGOTTEN_BYTES_MAX])
 {
-    size_t length = strlen(name);
-    out[0] = (uint8_t)length;
-    memcpy(out + 1, name, length);
-    return length + 1;
+    struct kith_writer to = kith_writer_of(out, KITH_FORGOTTEN_BYTES_MAX);
+    kith_write_varint(&to, since);
+    return kith_written(&to);
+}
+
+int kith_forgotten_decode(const uint8_t *body, size_t length, uint64_t *since)
+{
+    struct kith_reader from = kith_reader_of(body, length);
+    *since = kith_read_varint(&from);
+    return kith_read_all(&from) && *since > 0;
+}
+
+enum { EXTENSION_CLAIM = 0x81, CLAIM_BYTES = 17 };
+
+size_t kith_info_encode(const struct kith_info *info, uint8_t out[KITH_INFO_OWN_BYTES_MAX])
+{
+    struct kith_writer to = kith_writer_of(out, KITH_INFO_OWN_BYTES_MAX);
+    size_t name_bytes = strlen(info->name);
+    kith_write_uint(&to, name_bytes, 1);
+    kith_write_bytes(&to, info->name, name_bytes);
+    if (info->claim.since != 0) {
+        kith_write_uint(&to, EXTENSION_CLAIM, 1);
+        kith_write_uint(&to, CLAIM_BYTES, 2);
+        kith_write_uint(&to, info->claim.since, 8);
+        kith_write_uint(&to, info->claim.generation, 8);
+        kith_write_uint(&to, info->claim.alive, 1);
+    }
+    return kith_written(&to);
+}
+
+/* The extensions are well formed: looks for the claim among them. */
+static int find_claim(struct kith_reader *from, struct kith_claim *out)
+{
+    memset(out, 0, sizeof *out);
+    while (from->left > 0) {
+        unsigned type = (unsigned)kith_read_uint(from, 1);
+        size_t length = (size_t)kith_read_uint(from, 2);
+        if (type == EXTENSION_CLAIM) {
+            if (length != CLAIM_BYTES || out->since != 0) {
+                return 0;
+            }
+            out->since = kith_read_uint(from, 8);
+            out->generation = kith_read_uint(from, 8);
+            out->alive = (uint8_t)kith_read_uint(from, 1);
+            if (out->since == 0 || out->since > out->generation || out->alive > 1) {
+                return 0;
+            }
+        } else {
+            (void)kith_read_bytes(from, length);
+        }
+    }
+    return !from->broken;
 }
 
 int kith_info_decode(const uint8_t *body, size_t length, struct kith_info *out)
@@ -115,7 +163,7 @@ int kith_info_decode(const uint8_t *body, size_t length, struct kith_info *out)
     }
     memcpy(out->name, name, name_bytes);
     out->name[name_bytes] = '\0';
-    return kith_extensions_ok(from.at, from.left);
+    return kith_extensions_ok(from.at, from.left) && find_claim(&from, &out->claim);
 }
 
 size_t kith_close_encode(unsigned code, const char *text, uint8_t out[KITH_CLOSE_BODY_BYTES_MAX])

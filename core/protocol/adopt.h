@@ -42,11 +42,26 @@ enum { KITH_BLOCKED_BYTES_MAX = 16 };
 size_t kith_blocked_encode(uint64_t lane, uint64_t limit, uint8_t out[KITH_BLOCKED_BYTES_MAX]);
 int kith_blocked_decode(const uint8_t *body, size_t length, uint64_t *lane, uint64_t *limit);
 
-/* INFO: the display name (with its NUL in the struct); extensions are skipped. */
+/* FORGOTTEN: the follower has no association that began with that ADOPT. */
+enum { KITH_FORGOTTEN_BYTES_MAX = 8 };
+size_t kith_forgotten_encode(uint64_t since, uint8_t out[KITH_FORGOTTEN_BYTES_MAX]);
+int kith_forgotten_decode(const uint8_t *body, size_t length, uint64_t *since);
+
+/* What a follower believes to have with this arbiter: the association, the last ADOPT obeyed in it,
+ * and whether its link still works as far as it knows. All zero: nothing. */
+struct kith_claim {
+    uint64_t since, generation;
+    uint8_t alive;
+};
+
+/* INFO: the display name (with its NUL in the struct) and, as an extension, the claim. Other
+ * extensions are skipped. */
+enum { KITH_INFO_OWN_BYTES_MAX = 1 + KITH_NAME_BYTES_MAX + 3 + 17 };
 struct kith_info {
     char name[KITH_NAME_BYTES_MAX + 1];
+    struct kith_claim claim;
 };
-size_t kith_info_encode(const char *name, uint8_t out[KITH_NAME_BYTES_MAX + 1]);
+size_t kith_info_encode(const struct kith_info *info, uint8_t out[KITH_INFO_OWN_BYTES_MAX]);
 int kith_info_decode(const uint8_t *body, size_t length, struct kith_info *out);
 
 /* CLOSE: a reason and a text (NUL-terminated in the struct, made printable). */

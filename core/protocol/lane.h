@@ -6,10 +6,11 @@
  *
  * Invariants
  *   tx      consumed <= received <= highest <= end; sent <= highest; sent <= limit; a record is
- *           freed when it is received by the other side and released by the transport, not before
- *   rx      consumed <= received <= limit; limit never goes back
- *   shares  the sum over lanes of (limit - consumed) never exceeds the receive budget (asserted at
- *           every grant)
+ *           freed when it is received by the other side, released by the transport and behind the
+ *           cursor, not before. received may be above sent after a link was replaced: what the
+ * other side got over the old one is sent again, and skipped there rx      consumed <= received <=
+ * limit; limit never goes back shares  the sum over lanes of (limit - consumed) never exceeds the
+ * receive budget (asserted at every grant)
  */
 #ifndef KITH_PROTOCOL_LANE_H
 #define KITH_PROTOCOL_LANE_H
@@ -116,6 +117,11 @@ int kith_lane_tx_blocked(struct kith_lane_tx *lane, uint64_t *limit);
 /* What the other side told. 0 when it claims what was never sent (the caller ends the link). Older
  * news than known is fine. settled(user, ticket) for each message now consumed. */
 int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *credit,
+                        void (*settled)(void *user, uint64_t ticket), void *user);
+
+/* Another link is used from now on, and the transport of the old one reads nothing any more: takes
+ * the other side's table, and goes back to what it has. 0 when it claims what was never sent. */
+int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *credit,
                         void (*settled)(void *user, uint64_t ticket), void *user);
 
 /* 1 when a put that was refused would fit now; forgets the refusal. */

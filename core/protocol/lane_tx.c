@@ -231,7 +231,7 @@ size_t kith_lane_tx_peek(const struct kith_lane_tx *lane, struct kith_slice *sli
 void kith_lane_tx_took(struct kith_lane_tx *lane, size_t count)
 {
     assert(count <= kith_lane_tx_ready(lane));
-    if (kith_mutant(SKIP_REWIND) && kith_lane_tx_ready(lane) <= KITH_CHUNK_BYTES_MAX) {
+    if (kith_mutant(TAKE_WHOLE) && kith_lane_tx_ready(lane) <= KITH_CHUNK_BYTES_MAX) {
         count = (size_t)kith_lane_tx_ready(lane);
     }
     lane->sent += count;
@@ -326,6 +326,29 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
         settled(user, settle_first(lane));
     }
     return 1;
+}
+
+int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *credit,
+                        void (*settled)(void *user, uint64_t ticket), void *user)
+{
+    struct kith_node *at;
+    if (credit->received > lane->highest) {
+        return 0;
+    }
+    /* What the old link's CREDIT told may be newer than the table: never below what is freed. */
+    if (!kith_mutant(SKIP_REWIND)) {
+        lane->sent = credit->received > lane->received ? credit->received : lane->received;
+    }
+    lane->released = lane->sent;
+    lane->blocked_step = 0;
+    lane->next = NULL;
+    for (at = lane->records.next; at != &lane->records && lane->next == NULL; at = at->next) {
+        struct kith_record *record = KITH_CONTAINER(at, struct kith_record, node);
+        if (record->start + record->count > lane->sent) {
+            lane->next = record;
+        }
+    }
+    return kith_lane_tx_credit(lane, credit, settled, user);
 }
 
 int kith_lane_tx_writable(struct kith_lane_tx *lane)

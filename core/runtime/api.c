@@ -89,7 +89,8 @@ static kith_err enter_peer(const kith_peer *peer)
             return err;
         }
     }
-    if (peer->state != KITH_PEER_CONNECTED || peer->leave.waiting) {
+    if ((peer->state != KITH_PEER_CONNECTED && peer->state != KITH_PEER_INTERRUPTED) ||
+        peer->leave.waiting) {
         return kith_fail(KITH_ERR_NOT_CONNECTED, "%s has departed", peer->name);
     }
     return KITH_OK;
@@ -280,7 +281,7 @@ kith_peer *kith_peer_next(const kith_session *session, const kith_peer *prev)
     at = prev == NULL ? session->peers.next : prev->node.next;
     for (; at != &session->peers; at = at->next) {
         kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
-        if (peer->state == KITH_PEER_CONNECTED) {
+        if (peer->state != KITH_PEER_CONNECTING) {
             return peer;
         }
         if (at == at->next) {
@@ -349,6 +350,22 @@ static uint64_t queued_bytes(const kith_peer *peer)
     return queued;
 }
 
+/* conn is NULL while the peer is without a connection. */
+static void fill_link_info(const struct kith_conn *conn, kith_peer_info *filled)
+{
+    filled->transport = filled->cipher = filled->psk_identity = filled->remote_address = "";
+    if (conn != NULL) {
+        filled->level = conn->level;
+        filled->transport = conn->link_info.transport;
+        filled->cipher = conn->link_info.cipher;
+        filled->psk_identity = conn->link_info.psk_identity;
+        filled->remote_address = conn->remote_address;
+        filled->tls_version = conn->link_info.tls_version;
+        filled->dialled = (uint8_t)conn->dialled;
+        filled->rtt_us = conn->rtt_us;
+    }
+}
+
 kith_err kith_peer_get_info(const kith_peer *peer, kith_peer_info *info)
 {
     kith_peer_info filled;
@@ -360,14 +377,7 @@ kith_err kith_peer_get_info(const kith_peer *peer, kith_peer_info *info)
     if (err != KITH_OK) {
         return err;
     }
-    filled.level = peer->conn->level;
-    filled.transport = peer->conn->link_info.transport;
-    filled.cipher = peer->conn->link_info.cipher;
-    filled.psk_identity = peer->conn->link_info.psk_identity;
-    filled.remote_address = peer->conn->remote_address;
-    filled.tls_version = peer->conn->link_info.tls_version;
-    filled.dialled = (uint8_t)peer->conn->dialled;
-    filled.rtt_us = peer->conn->rtt_us;
+    fill_link_info(peer->active, &filled);
     filled.max_message_bytes = peer->max_message_bytes;
     filled.queued_bytes = queued_bytes(peer);
     return kith_give_sized("kith_peer_info", &filled, sizeof filled, info);
@@ -632,7 +642,9 @@ kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes
 
 size_t kith_peer_datagram_max(const kith_peer *peer)
 {
-    return peer != NULL && peer->state == KITH_PEER_CONNECTED ? kith_datagram_max(peer) : 0;
+    return peer != NULL && peer->active != NULL && peer->state != KITH_PEER_DEPARTED
+               ? kith_datagram_max(peer)
+               : 0;
 }
 
 kith_err kith_peer_get_stats(const kith_peer *peer, kith_peer_stats *stats)

@@ -601,6 +601,7 @@ struct kith_env *kith_loop_env(kith_loop *loop)
 int kith_loop_is_mine(const kith_loop *loop)
 {
     if (atomic_load(&((kith_loop *)loop)->thread) == this_thread()) {
+        update_now((kith_loop *)loop);
         return 1;
     }
     (void)kith_fail(KITH_ERR_THREAD,

@@ -7,7 +7,8 @@
  * Legal frames by state (anything else known ends the link with PROTOCOL):
  *   HELLO           HELLO, CLOSE
  *   AUTH            AUTH, CLOSE
- *   AUTHENTICATED   INFO, ADOPT, ADOPTED, DATA, CREDIT, BLOCKED, DATAGRAM, PING, PONG, CLOSE
+ *   AUTHENTICATED   INFO, ADOPT, ADOPTED, FORGOTTEN, DATA, CREDIT, BLOCKED, DATAGRAM, PING, PONG,
+ * CLOSE
  */
 #include <stdio.h>
 #include <string.h>
@@ -225,10 +226,7 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
     }
     conn->state = KITH_CONN_DOWN;
     kith_defer(session->env, &conn->release);
-    if (conn->peer != NULL) {
-        kith_peer_depart(conn->peer, reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason, "",
-                         KITH_REASON_LOST);
-    }
+    kith_association_lost(conn, reason);
     if (conn->dial != NULL) {
         conn->dial = NULL;
         kith_dial_conn_down(dial, conn, conn->reason, conn->detail);
@@ -287,30 +285,35 @@ void kith_conn_send(struct kith_conn *conn, uint64_t type, const void *body, siz
     conn->driver->tx_ready(conn->link);
 }
 
+/* Has the driver end the link; it bounds that itself when there is no memory for a timer. */
+static void end_link(struct kith_conn *conn, kith_reason code)
+{
+    struct kith_env *env = conn->session->env;
+    int flush =
+        conn->up && kith_timer_set(env, &conn->timer,
+                                   env->now_us + (uint64_t)KITH_LINK_CLOSE_MS * 1000) == KITH_OK;
+    conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(code), flush);
+}
+
 /* quiet: the other side has said CLOSE itself, so nothing is sent. */
 static void close_link(struct kith_conn *conn, kith_reason reason, kith_reason code,
                        const char *text, int quiet)
 {
-    struct kith_env *env = conn->session->env;
     uint8_t body[KITH_CLOSE_BODY_BYTES_MAX];
     if (conn->state >= KITH_CONN_CLOSING) {
         return;
     }
     conn->state = KITH_CONN_CLOSING;
     conn->reason = reason;
-    kith_timer_stop(env, &conn->ping_timer);
+    kith_timer_stop(conn->session->env, &conn->ping_timer);
     if (quiet) {
         conn->control_start = conn->control_count = 0; /* nothing follows the other side's CLOSE */
     } else if (conn->up) {
         queue_frame(conn, KITH_FRAME_CLOSE, body,
                     kith_close_encode((unsigned)kith_reason_to_wire(code), text, body));
     }
-    if (kith_timer_set(env, &conn->timer, env->now_us + (uint64_t)KITH_LINK_CLOSE_MS * 1000) !=
-        KITH_OK) {
-        conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(code), 0);
-        return;
-    }
-    conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(code), conn->up);
+    end_link(conn, code);
+    kith_association_lost(conn, reason);
 }
 
 void kith_conn_close(struct kith_conn *conn, kith_reason reason, kith_reason code, const char *text)
@@ -331,7 +334,8 @@ void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *deta
     } else {
         kith_session_refused(conn->session, conn->remote_address, reason, detail);
     }
-    if (conn->peer != NULL) {
+    /* Silence is the link's end, and may not be the peer's. */
+    if (conn->peer != NULL && reason != KITH_REASON_TIMEOUT) {
         kith_peer_depart(conn->peer, reason, "", reason);
     } else {
         kith_conn_close(conn, reason, reason, "");
@@ -444,9 +448,18 @@ static const char *hint(const struct kith_conn *conn, kith_reason reason)
     }
 }
 
+/* Does the other side's word concern the peer, or this link alone? */
+static int ends_association(kith_reason reason)
+{
+    return reason != KITH_REASON_LOST && reason != KITH_REASON_TIMEOUT &&
+           reason != KITH_REASON_DUPLICATE;
+}
+
 static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
 {
+    char text[KITH_REASON_TEXT_BYTES_MAX + 1];
     struct kith_close close;
+    struct kith_peer *peer;
     kith_reason reason;
     if (!kith_close_decode(body, length, &close)) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad CLOSE");
@@ -458,10 +471,14 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
     if (conn->state < KITH_CONN_AUTHENTICATED && !conn->dialled) {
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }
-    if (conn->peer != NULL) {
-        struct kith_peer *peer = conn->peer;
+    peer = conn->peer;
+    if (peer != NULL && (ends_association(reason) ||
+                         (peer->active == conn && peer->resume_window_ms == 0))) {
+        kith_text_copy(text, sizeof text, close.text);
+        conn->peer = NULL; /* not only this link is lost */
         close_link(conn, reason, reason, "", 1);
-        kith_peer_depart(peer, reason, close.text, KITH_REASON_LEFT);
+        conn->peer = peer;
+        kith_peer_depart(peer, reason, text, KITH_REASON_LEFT);
     } else {
         close_link(conn, reason, reason, "", 1);
     }
@@ -504,10 +521,13 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
         kith_handshake_info(conn, body, length);
         break;
     case KITH_FRAME_ADOPT:
-        kith_peer_adopt(conn, body, length);
+        kith_association_adopt(conn, body, length);
         break;
     case KITH_FRAME_ADOPTED:
-        kith_peer_adopted(conn, body, length);
+        kith_association_adopted(conn, body, length);
+        break;
+    case KITH_FRAME_FORGOTTEN:
+        kith_association_forgotten(conn, body, length);
         break;
     case KITH_FRAME_CREDIT:
         kith_peer_credit(conn, body, length);
@@ -529,7 +549,6 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
         break;
     case KITH_FRAME_DATA: /* comes as on_data */
     case KITH_FRAME_HOLD:
-    case KITH_FRAME_FORGOTTEN:
     case KITH_FRAME_RESET:
     case KITH_FRAME_STOP:
         break;

@@ -27,23 +27,23 @@ static void drop(struct kith_conn *conn, struct datagram *datagram)
 
 size_t kith_datagram_max(const struct kith_peer *peer)
 {
-    const struct kith_driver *driver = peer->conn->driver;
-    size_t path = (driver->capabilities & KITH_DRIVER_DATAGRAMS) == 0
+    const struct kith_conn *conn = peer->active;
+    size_t path = conn == NULL || (conn->driver->capabilities & KITH_DRIVER_DATAGRAMS) == 0
                       ? KITH_DATAGRAM_BYTES_MAX
-                      : driver->datagram_max(peer->conn->link);
+                      : conn->driver->datagram_max(conn->link);
     return path < KITH_DATAGRAM_BYTES_MAX ? path : KITH_DATAGRAM_BYTES_MAX;
 }
 
 kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t count,
                            uint32_t lifetime_ms)
 {
-    struct kith_conn *conn = peer->conn;
+    struct kith_conn *conn = peer->active;
     struct datagram *datagram;
     if (count > kith_datagram_max(peer)) {
         return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, a datagram has at most %zu", count,
                          kith_datagram_max(peer));
     }
-    if ((lifetime_ms == 0 && !conn->driver->can_write(conn->link)) ||
+    if (conn == NULL || (lifetime_ms == 0 && !conn->driver->can_write(conn->link)) ||
         conn->datagram_bytes + sizeof *datagram + count > KITH_DATAGRAM_QUEUE_BYTES_MAX) {
         peer->stats.datagrams_dropped++;
         return kith_fail(KITH_ERR_AGAIN,

@@ -90,6 +90,47 @@ static int is_hopeless(kith_reason reason)
     return 1;
 }
 
+/* Its peer is without a connection, and this dial is to bring it back. */
+static int is_redialling(const struct kith_dial *dial)
+{
+    return dial->peer != NULL && dial->peer->active == NULL;
+}
+
+/* 1 when nobody has listened at any address of the peer for long enough: it is gone. */
+static int is_gone(struct kith_dial *dial, kith_reason reason)
+{
+    const struct kith_session *session = dial->session;
+    uint64_t now_us = session->env->now_us;
+    if (reason != KITH_REASON_REFUSED) {
+        dial->refused_since_us = 0;
+        return is_hopeless(reason);
+    }
+    dial->refused_since_us = dial->refused_since_us == 0 ? now_us : dial->refused_since_us;
+    for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
+        const struct kith_dial *other = KITH_CONTAINER(at, struct kith_dial, node);
+        if (other->peer == dial->peer &&
+            (other->refused_since_us == 0 ||
+             now_us - other->refused_since_us < (uint64_t)KITH_REFUSED_MS * 1000)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Likewise for a peer that is to come back: what cannot be mended ends it. */
+static void redial_failed(struct kith_dial *dial, kith_reason reason, const char *detail,
+                          uint32_t pause_ms)
+{
+    struct kith_env *env = dial->session->env;
+    if (is_gone(dial, reason) ||
+        kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
+            KITH_OK) {
+        kith_peer_depart(dial->peer, KITH_REASON_LOST, "", KITH_REASON_LOST);
+    } else {
+        tell(dial, KITH_DIAL_WAITING, reason, detail, pause_ms);
+    }
+}
+
 /* All addresses have been tried: wait and begin again, or give up. */
 static void round_failed(struct kith_dial *dial, kith_reason reason, const char *detail)
 {
@@ -98,6 +139,15 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
     kith_text_copy(dial->last_detail, sizeof dial->last_detail, detail);
     uint32_t pause_ms = dial->pause_ms - dial->pause_ms / 4;
     pause_ms += kith_random_below(env, dial->pause_ms / 2 + 1);
+    if (dial->peer != NULL && dial->peer->active != NULL) {
+        return; /* it has come back over another link */
+    }
+    dial->pause_ms =
+        dial->pause_ms * 2 > KITH_DIAL_RETRY_MS_MAX ? KITH_DIAL_RETRY_MS_MAX : dial->pause_ms * 2;
+    if (dial->peer != NULL) {
+        redial_failed(dial, reason, detail, pause_ms);
+        return;
+    }
     if (reason == KITH_REASON_LOCAL) {
         finish(dial, KITH_DIAL_CLOSED, reason, ""); /* this side ended it, and means it */
         return;
@@ -108,8 +158,6 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
         finish(dial, KITH_DIAL_FAILED, reason, detail);
         return;
     }
-    dial->pause_ms =
-        dial->pause_ms * 2 > KITH_DIAL_RETRY_MS_MAX ? KITH_DIAL_RETRY_MS_MAX : dial->pause_ms * 2;
     tell(dial, KITH_DIAL_WAITING, reason, detail, pause_ms);
 }
 
@@ -134,6 +182,9 @@ static void looked_up(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT
 {
     struct kith_dial *dial = KITH_CONTAINER(lookup, struct kith_dial, lookup);
     char detail[300];
+    if (dial->peer != NULL && !is_redialling(dial)) {
+        return;
+    }
     dial->ip_next = 0;
     dial->ip_count = count;
     memcpy(dial->ips, ips, count * sizeof dial->ips[0]);
@@ -159,7 +210,10 @@ static void begin_round(struct kith_dial *dial)
 
 static void retry(struct kith_timer *timer)
 {
-    begin_round(KITH_CONTAINER(timer, struct kith_dial, retry_timer));
+    struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, retry_timer);
+    if (dial->peer == NULL || is_redialling(dial)) {
+        begin_round(dial);
+    }
 }
 
 /* Ends the attempt under way. A peer that is not confirmed yet goes with it, without a word to the
@@ -301,7 +355,7 @@ void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_re
                                  ? kith_peer_by_key(dial->session, conn->hello.key)
                                  : NULL;
     dial->conn = NULL;
-    if (peer != NULL && peer->state == KITH_PEER_CONNECTED) {
+    if (peer != NULL && peer->state == KITH_PEER_CONNECTED && peer->active != NULL) {
         kith_dial_ready(dial, peer);
         return;
     }
@@ -317,12 +371,37 @@ void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_re
 
 void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
 {
+    int is_back = dial->peer == peer;
     dial->conn = NULL;
     dial->peer = peer;
+    dial->has_want = 1; /* nobody else will do from now on */
+    dial->want = peer->id;
     if (!kith_mutant(LATE_GIVE_UP)) {
         kith_timer_stop(dial->session->env, &dial->give_up_timer);
     }
+    kith_timer_stop(dial->session->env, &dial->retry_timer);
+    if (is_back) {
+        return;
+    }
     tell(dial, KITH_DIAL_READY, KITH_REASON_NONE, "", 0);
+}
+
+void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer)
+{
+    struct kith_env *env = session->env;
+    for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
+        struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
+        if (dial->peer == peer && !dial->cancelled && dial->conn == NULL) {
+            dial->refused_since_us = 0;
+            dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+            /* Others may have lost the same server at this moment. */
+            if (kith_timer_set(env, &dial->retry_timer,
+                               env->now_us + kith_random_below(env, KITH_DIAL_RETRY_MS_MIN) *
+                                                 500) != KITH_OK) {
+                kith_defer(env, &dial->start); /* no memory to wait with: do not wait */
+            }
+        }
+    }
 }
 
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,

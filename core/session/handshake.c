@@ -136,12 +136,17 @@ static kith_err send_auth(struct kith_conn *conn)
     uint8_t body[KITH_AUTH_BYTES_MAX];
     size_t length;
     kith_err err;
-    struct kith_auth auth = {0}; /* no claim: this version never resumes */
+    const struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
+    struct kith_auth auth = {
+        0}; /* what this side claims stands in INFO, for a peer that is proved */
     auth.version = conn->version;
     auth.binding_type = conn->binding_type;
     auth.max_message_bytes = session->config.max_message_bytes;
     auth.receive_budget_bytes = session->config.budget_bytes / 2;
     auth.lanes_allowed = KITH_CHANNEL_COUNT;
+    auth.resume_window_ms =
+        session->config.resume_window_ms == KITH_RESUME_OFF ? 0 : session->config.resume_window_ms;
+    conn->confirmed_then = peer != NULL && peer->is_confirmed ? peer->generation : 0;
     transcript_of(conn, &transcript);
     err = kith_auth_sign(&auth, &transcript, conn->dialled, &session->env->crypto, session->seed,
                          session->key, body, &length);
@@ -184,7 +189,8 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
 {
     struct kith_session *session = conn->session;
     struct kith_transcript transcript;
-    uint8_t info[KITH_NAME_BYTES_MAX + 1];
+    uint8_t own[KITH_INFO_OWN_BYTES_MAX];
+    struct kith_info info;
     kith_reason reason;
     transcript_of(conn, &transcript);
     reason = kith_auth_verify(body, length, &transcript, !conn->dialled, &session->env->crypto,
@@ -199,8 +205,10 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
     session->stats.links_authenticated++;
     conn->state = KITH_CONN_AUTHENTICATED;
     conn->authenticated = 1;
-    kith_conn_send(conn, KITH_FRAME_INFO, info, kith_info_encode(session->display_name, info));
-    kith_peer_authenticated(conn);
+    strcpy(info.name, session->display_name);
+    kith_association_claim(conn, &info.claim);
+    kith_conn_send(conn, KITH_FRAME_INFO, own, kith_info_encode(&info, own));
+    kith_association_authenticated(conn);
 }
 
 void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length)
@@ -211,4 +219,5 @@ void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t len
         return;
     }
     conn->info = info;
+    kith_association_info(conn);
 }

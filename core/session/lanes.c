@@ -14,7 +14,7 @@
 int kith_conn_is_in_use(const struct kith_conn *conn)
 {
     return conn->state == KITH_CONN_AUTHENTICATED && conn->peer != NULL &&
-           conn->peer->state == KITH_PEER_CONNECTED;
+           conn->peer->active == conn && conn->peer->state != KITH_PEER_CONNECTING;
 }
 
 /* ---- sending ----------------------------------------------------------------------------------
@@ -104,7 +104,11 @@ static void keep(struct kith_conn *conn, uint64_t lane, uint64_t offset, const u
                  size_t count)
 {
     struct kith_early *early = lane < KITH_CHANNEL_COUNT ? &conn->early[lane] : NULL;
-    if (early == NULL || offset != early->count || count > conn->peer->rx[lane].limit - offset) {
+    if (early != NULL && early->count == 0) {
+        early->offset = conn->peer->was_confirmed ? offset : 0;
+    }
+    if (early == NULL || offset != early->offset + early->count ||
+        offset > conn->peer->rx[lane].limit || count > conn->peer->rx[lane].limit - offset) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "lane bytes before the link is in use");
     } else if (!reserve(conn->session->env, early, count)) {
         kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
@@ -126,7 +130,7 @@ void kith_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, con
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "lane bytes have no place here");
     } else if (count == 0) {
         (void)kith_conn_count_idle(conn);
-    } else if (conn->peer != NULL && conn->peer->state == KITH_PEER_CONNECTING) {
+    } else if (conn->peer != NULL && conn->peer->conn == conn && conn->peer->active != conn) {
         keep(conn, lane, offset, bytes, count);
     } else {
         kith_peer_data(conn, lane, offset, bytes, count, 0);
@@ -137,9 +141,9 @@ void kith_lanes_begin(struct kith_conn *conn)
 {
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         struct kith_early early = conn->early[i];
-        conn->early[i] = (struct kith_early){NULL, 0, 0};
+        conn->early[i] = (struct kith_early){NULL, 0, 0, 0};
         if (early.count > 0 && kith_conn_is_in_use(conn) && !kith_mutant(FORGET_EARLY)) {
-            kith_peer_data(conn, i, 0, early.bytes, early.count, 0);
+            kith_peer_data(conn, i, early.offset, early.bytes, early.count, 0);
         }
         kith_free(conn->session->env, early.bytes);
     }

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer.c: who is there. Which authenticated link a peer uses (decided by one side, the arbiter,
- * with numbered ADOPTs), its lanes and messages, and its departure with a reason and a fate for
- * every ticket. Pure.
- *
- * An association, the conversation between two incarnations, lives and dies with its one link in
- * this version. A further link to the same peer waits until the first is confirmed and is then
- * closed as DUPLICATE; when the association ends, all links to that key end with it, and whoever
- * dialled begins anew.
+ * peer.c: who is there: a peer's birth, its lanes and messages, and its departure with a reason and
+ * a fate for every ticket. It does not decide which links are used (association.c). Pure.
  */
 #include <string.h>
 
@@ -30,30 +24,7 @@ struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uin
     return NULL;
 }
 
-int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith_conn *conn)
-{
-    int order;
-    if (session->config.role != KITH_ROLE_STAR) {
-        return session->config.role == KITH_ROLE_SERVER;
-    }
-    order = memcmp(session->id.bytes, conn->id.bytes, sizeof session->id.bytes);
-    return order != 0 ? order > 0 : memcmp(session->key, conn->hello.key, sizeof session->key) > 0;
-}
-
-static size_t links_to(const struct kith_session *session, const uint8_t *key)
-{
-    size_t count = 0;
-    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
-        const struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        count += conn->state == KITH_CONN_AUTHENTICATED &&
-                 memcmp(conn->hello.key, key, sizeof conn->hello.key) == 0;
-    }
-    return count;
-}
-
-/* Closes every link that has proved a key, but one. One that is closing already as a duplicate
- * shares the fate. */
-static void close_links_to(struct kith_session *session, const uint8_t *key,
+void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
                            const struct kith_conn *but, kith_reason reason, kith_reason code,
                            const char *text)
 {
@@ -75,7 +46,7 @@ static void close_links_to(struct kith_session *session, const uint8_t *key,
 
 static void run_leave(struct kith_deferred *deferred);
 
-static struct kith_peer *new_peer(struct kith_conn *conn)
+struct kith_peer *kith_peer_new(struct kith_conn *conn)
 {
     struct kith_session *session = conn->session;
     struct kith_peer *peer = kith_alloc(session->env, sizeof *peer);
@@ -90,7 +61,6 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
     peer->owner = session->owner;
     peer->reserved_max = (size_t)(session->config.budget_bytes / 2 / 8);
     peer->state = KITH_PEER_CONNECTING;
-    peer->conn = conn;
     peer->id = conn->id;
     memcpy(peer->key, conn->hello.key, sizeof peer->key);
     memcpy(peer->incarnation, conn->hello.incarnation, sizeof peer->incarnation);
@@ -111,7 +81,7 @@ static struct kith_peer *new_peer(struct kith_conn *conn)
     }
     kith_list_append(&session->peers, &peer->node);
     session->peer_count++;
-    conn->peer = peer;
+    kith_association_init(peer, conn);
     return peer;
 }
 
@@ -146,30 +116,26 @@ static void free_lanes(struct kith_peer *peer)
     kith_receive_share_fini(&peer->receive_share);
 }
 
-/* but: a link to the same key that stays. */
-static void depart(struct kith_peer *peer, kith_reason reason, const char *text, kith_reason code,
-                   const struct kith_conn *but)
+void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char *text,
+                          kith_reason code, const struct kith_conn *but)
 {
     struct kith_session *session = peer->session;
-    int was_connected = peer->state == KITH_PEER_CONNECTED;
+    int was_connected = peer->state != KITH_PEER_CONNECTING; /* the application knows it */
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
     }
     if (session->shut != NULL && was_connected) {
         session->shut(peer);
     }
+    session->stats.peers_connected -= peer->state == KITH_PEER_CONNECTED;
     peer->state = KITH_PEER_DEPARTED;
     kith_undefer(&peer->leave);
-    if (peer->conn != NULL) {
-        peer->conn->peer = NULL;
-        peer->conn = NULL;
-    }
+    kith_association_fini(peer);
     kith_list_remove(&peer->node);
     session->peer_count--;
-    close_links_to(session, peer->key, but, reason, code, peer->leave_text);
+    kith_peer_close_links(session, peer->key, but, reason, code, peer->leave_text);
     /* An association that was never confirmed ends without a word to the application. */
     if (was_connected) {
-        session->stats.peers_connected--;
         kith_log(session->env, KITH_LOG_INFO, "%s departed: %s", peer->name,
                  kith_reason_text(reason));
         settle_fates(session, peer);
@@ -188,7 +154,7 @@ static void depart(struct kith_peer *peer, kith_reason reason, const char *text,
 void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *text,
                       kith_reason code)
 {
-    depart(peer, reason, text, code, NULL);
+    kith_peer_depart_but(peer, reason, text, code, NULL);
 }
 
 static void run_leave(struct kith_deferred *deferred)
@@ -201,195 +167,6 @@ void kith_peer_kick(struct kith_peer *peer, const char *text)
 {
     kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
     kith_defer(peer->env, &peer->leave);
-}
-
-/* ---- adoption ---------------------------------------------------------------------------------
- */
-
-static void table_of(const struct kith_peer *peer, struct kith_adopt *out)
-{
-    out->generation = peer->generation;
-    out->since = peer->since;
-    out->next_lane = KITH_CHANNEL_COUNT;
-    out->lane_count = KITH_CHANNEL_COUNT;
-    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        const struct kith_lane_rx *lane = &peer->rx[i];
-        out->lanes[i] = (struct kith_credit){i, lane->received, lane->consumed, lane->limit};
-    }
-}
-
-static void send_adopt(struct kith_peer *peer, uint64_t type)
-{
-    struct kith_adopt adopt = {0};
-    uint8_t body[KITH_ADOPT_BYTES_MAX];
-    table_of(peer, &adopt);
-    adopt.fresh = 1;
-    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        peer->rx[i].announced = adopt.lanes[i];
-    }
-    kith_conn_send(peer->conn, type, body,
-                   kith_adopt_encode(&adopt, type == KITH_FRAME_ADOPT, body));
-}
-
-static void no_ticket(void *user, uint64_t ticket)
-{
-    (void)user;
-    (void)ticket;
-}
-
-/* Takes the other side's table at the beginning of an association: nothing was sent, so all but the
- * limits must be zero. */
-static int take_table(struct kith_peer *peer, const struct kith_adopt *adopt)
-{
-    for (size_t i = 0; i < adopt->lane_count; i++) {
-        if (!kith_lane_tx_credit(&peer->tx[adopt->lanes[i].lane], &adopt->lanes[i], no_ticket,
-                                 NULL)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* The link is in use at both ends: tells the application, and closes what waited. */
-static void connected(struct kith_peer *peer)
-{
-    struct kith_session *session = peer->session;
-    struct kith_conn *conn = peer->conn;
-    struct kith_dial *dial = conn->dial;
-    kith_conn_watch(conn);
-    if (conn->peer != peer) {
-        return; /* its first PING did not fit: it has departed */
-    }
-    peer->state = KITH_PEER_CONNECTED;
-    peer->is_open = 1; /* no other thread knows it yet */
-    session->stats.peers_connected++;
-    strcpy(peer->name, conn->info.name);
-    kith_log(session->env, KITH_LOG_INFO, "%s connected over %s (%s)", peer->name,
-             conn->link_info.transport, conn->remote_address);
-    if (session->callbacks.on_peer != NULL) {
-        session->callbacks.on_peer(session, peer, KITH_PEER_CONNECTED, KITH_REASON_NONE, "",
-                                   session->user);
-    }
-    if (conn->dial != NULL && conn->dial == dial && peer->state == KITH_PEER_CONNECTED) {
-        conn->dial = NULL;
-        kith_dial_ready(dial, peer);
-    }
-    kith_lanes_begin(conn);
-}
-
-/* The session takes no more peers than it was told to. */
-static int is_full(const struct kith_session *session)
-{
-    return session->peer_count >= session->config.max_peers;
-}
-
-/* A link has authenticated: the arbiter decides at once, the follower waits for ADOPT. */
-void kith_peer_authenticated(struct kith_conn *conn)
-{
-    struct kith_session *session = conn->session;
-    struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
-    if (session->state != KITH_SESSION_OPEN) {
-        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
-    } else if (peer != NULL &&
-               memcmp(peer->incarnation, conn->hello.incarnation, KITH_INCARNATION_BYTES) != 0) {
-        kith_conn_fail(conn, KITH_REASON_ID_IN_USE, "");
-    } else if (peer == NULL && is_full(session)) {
-        kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
-    } else if (links_to(session, conn->hello.key) > KITH_LINKS_PER_KEY_MAX) {
-        kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
-    } else if (kith_peer_we_arbitrate(session, conn)) {
-        if (peer == NULL) {
-            peer = new_peer(conn);
-            if (peer == NULL) {
-                kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
-                return;
-            }
-            peer->since = peer->generation = ++session->generation;
-            send_adopt(peer, KITH_FRAME_ADOPT);
-        } else if (peer->state == KITH_PEER_CONNECTED) {
-            kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
-        }
-        /* else: held without a word until the first link is confirmed */
-    }
-}
-
-void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
-{
-    struct kith_session *session = conn->session;
-    struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
-    struct kith_adopt adopt;
-    if (!kith_adopt_decode(body, length, 1, &adopt) || conn->info.name[0] == '\0' ||
-        kith_peer_we_arbitrate(session, conn)) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
-        return;
-    }
-    if (session->state != KITH_SESSION_OPEN) {
-        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
-        return;
-    }
-    if (peer != NULL && adopt.generation <= peer->generation) {
-        (void)kith_conn_count_idle(conn); /* late news from an older decision */
-        return;
-    }
-    if (!adopt.fresh || (peer != NULL && (adopt.since == peer->since || peer->conn == conn))) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT resumes, which was not offered");
-        return;
-    }
-    if (peer != NULL) {
-        /* The arbiter gave our old conversation up before we noticed: this one begins at zero. */
-        depart(peer, KITH_REASON_TIMEOUT, "", KITH_REASON_TIMEOUT, conn);
-        if (conn->state != KITH_CONN_AUTHENTICATED || kith_peer_by_key(session, conn->hello.key)) {
-            return;
-        }
-    }
-    if (is_full(session)) {
-        kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
-        return;
-    }
-    peer = new_peer(conn);
-    if (peer == NULL) {
-        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
-        return;
-    }
-    peer->since = adopt.since;
-    peer->generation = adopt.generation;
-    if (!take_table(peer, &adopt)) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT claims bytes that were never sent");
-        return;
-    }
-    if (!kith_mutant(NO_ADOPTED)) {
-        send_adopt(peer, KITH_FRAME_ADOPTED);
-    }
-    if (conn->peer == peer) { /* else the answer did not fit, and it has departed */
-        connected(peer);
-    }
-}
-
-void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t length)
-{
-    struct kith_peer *peer = conn->peer;
-    struct kith_adopt adopt;
-    if (!kith_adopt_decode(body, length, 0, &adopt) || conn->info.name[0] == '\0' ||
-        !kith_peer_we_arbitrate(conn->session, conn)) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPTED that has no place here");
-        return;
-    }
-    if (peer == NULL || peer->state != KITH_PEER_CONNECTING ||
-        adopt.generation != peer->generation || adopt.since != peer->since) {
-        (void)kith_conn_count_idle(conn); /* an answer to an older decision */
-        return;
-    }
-    if (conn->session->state != KITH_SESSION_OPEN) {
-        kith_peer_depart(peer, KITH_REASON_LOCAL, "", KITH_REASON_LEFT);
-        return;
-    }
-    if (!take_table(peer, &adopt)) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPTED claims bytes that were never sent");
-        return;
-    }
-    close_links_to(conn->session, peer->key, conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE,
-                   "");
-    connected(peer);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------
@@ -416,6 +193,15 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
     return to->peer->leave.waiting; /* after kith_peer_disconnect() nothing more is delivered */
 }
 
+/* Bytes behind a gap: of a stream from an earlier use of this link, which was cut off. What is
+ * missing is sent again on the new one. Where there is one stream for everything there are none. */
+static int is_leftover(const struct kith_conn *conn, const struct kith_lane_rx *lane,
+                       uint64_t offset, size_t count)
+{
+    return (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 &&
+           offset > lane->received && offset <= lane->limit && count <= lane->limit - offset;
+}
+
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count, int fin)
 {
@@ -427,6 +213,10 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
     }
     if (!kith_conn_is_in_use(conn)) {
         (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        return;
+    }
+    if (lane < KITH_CHANNEL_COUNT && is_leftover(conn, &peer->rx[lane], offset, count)) {
+        (void)kith_conn_count_idle(conn);
         return;
     }
     if (lane >= KITH_CHANNEL_COUNT || fin) {
@@ -453,7 +243,7 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
     }
 }
 
-static void settle(void *user, uint64_t ticket)
+void kith_peer_settle(void *user, uint64_t ticket)
 {
     struct kith_peer *peer = user;
     struct kith_session *session = peer->session;
@@ -493,14 +283,14 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad CREDIT");
         return;
     }
-    if (peer == NULL || peer->state != KITH_PEER_CONNECTED) {
+    if (!kith_conn_is_in_use(conn)) {
         (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
         return;
     }
     if (!moves(&peer->tx[credit.lane], &credit) && kith_conn_count_idle(conn) != 0) {
         return;
     }
-    if (!kith_lane_tx_credit(&peer->tx[credit.lane], &credit, settle, peer)) {
+    if (!kith_lane_tx_credit(&peer->tx[credit.lane], &credit, kith_peer_settle, peer)) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "CREDIT for bytes that were never sent");
         return;
     }
@@ -531,12 +321,19 @@ void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t lengt
     }
 }
 
+void kith_peer_wake(struct kith_peer *peer)
+{
+    if (peer->active != NULL) {
+        peer->active->driver->tx_ready(peer->active->link);
+    }
+}
+
 static kith_err queued(struct kith_peer *peer, size_t count, kith_err err)
 {
     if (err == KITH_OK) {
         peer->stats.messages_sent++;
         peer->stats.message_bytes_sent += count;
-        peer->conn->driver->tx_ready(peer->conn->link);
+        kith_peer_wake(peer);
     }
     return err;
 }
@@ -597,8 +394,8 @@ kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kit
 void kith_peer_unhold(kith_held *held)
 {
     struct kith_peer *peer = held->owner;
-    if (kith_held_free(held) && peer->conn != NULL && !kith_mutant(FORGET_CREDIT)) {
-        peer->conn->driver->tx_ready(peer->conn->link); /* there may be CREDIT to send */
+    if (kith_held_free(held) && !kith_mutant(FORGET_CREDIT)) {
+        kith_peer_wake(peer); /* there may be CREDIT to send */
     }
     kith_peer_unref(peer);
 }
@@ -608,8 +405,8 @@ void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
     *out = peer->stats;
     out->datagrams_dropped += atomic_load(&peer->datagrams_refused);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        out->unsent_bytes += peer->tx[i].end - peer->tx[i].sent;
-        out->retained_bytes += peer->tx[i].sent - peer->tx[i].received;
+        out->unsent_bytes += peer->tx[i].end - peer->tx[i].highest;
+        out->retained_bytes += peer->tx[i].highest - peer->tx[i].received;
         out->held_bytes += peer->rx[i].delivered - peer->rx[i].consumed;
         out->window_bytes += peer->rx[i].window;
     }
@@ -618,7 +415,7 @@ void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out)
 int kith_peer_is_flushed(const struct kith_peer *peer)
 {
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        if (peer->state == KITH_PEER_CONNECTED && peer->tx[i].consumed != peer->tx[i].end &&
+        if (peer->state != KITH_PEER_CONNECTING && peer->tx[i].consumed != peer->tx[i].end &&
             !kith_mutant(SKIP_FLUSH)) {
             return 0;
         }

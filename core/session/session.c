@@ -65,6 +65,10 @@ static kith_err fill_limits(kith_session_config *config)
         err = fill("window_pool_bytes", &config->window_pool_bytes, KITH_WINDOW_POOL_BYTES_DEFAULT,
                    1, KITH_WINDOW_POOL_BYTES_MAX);
     }
+    if (err == KITH_OK && config->resume_window_ms != KITH_RESUME_OFF) {
+        err = fill32("resume_window_ms", &config->resume_window_ms, KITH_RESUME_WINDOW_MS_DEFAULT,
+                     1, KITH_RESUME_WINDOW_MS_MAX);
+    }
     if (err == KITH_OK) {
         err = fill32("handshake_ms", &config->handshake_ms, KITH_HANDSHAKE_MS_DEFAULT,
                      KITH_HANDSHAKE_MS_MIN, KITH_HANDSHAKE_MS_MAX);

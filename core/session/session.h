@@ -9,7 +9,8 @@
  *   dial.c       attempts to reach an address, with pauses
  *   conn.c       one link: bytes to frames, closing, liveness
  *   handshake.c  HELLO, AUTH, INFO on a link
- *   peer.c       who is there: adoption of links, messages, departure
+ *   association.c  which of a peer's links is used, and what happens without one
+ *   peer.c       who is there: messages, departure
  *   lanes.c      a link whose transport carries each lane apart
  *   datagrams.c  best-effort messages that wait to go
  *   scheduler.c  which bytes a link sends next
@@ -110,13 +111,15 @@ struct kith_dial {
     struct kith_peer *peer; /* READY was told */
     struct kith_timer retry_timer, give_up_timer;
     struct kith_deferred start;
-    kith_reason last_reason; /* of the last round that failed; NONE = none has */
+    uint64_t refused_since_us; /* redialling: nobody listens there since; 0 = not so */
+    kith_reason last_reason;   /* of the last round that failed; NONE = none has */
     char last_detail[256];
 };
 
-/* What came on a lane before the frame that puts its link in use, from offset 0. */
+/* What came on a lane before the frame that puts its link in use. */
 struct kith_early {
     uint8_t *bytes;
+    uint64_t offset;
     size_t count, room;
 };
 
@@ -156,7 +159,10 @@ struct kith_conn {
     struct kith_info info; /* theirs; name "" until it came */
     struct kith_link_info link_info;
 
-    struct kith_peer *peer; /* set while this is the peer's current link */
+    struct kith_peer *peer;  /* set while this is the peer's conn or active */
+    uint32_t tried_round;    /* the peer's, when this was adopted */
+    uint64_t confirmed_then; /* its confirmed generation when AUTH was sent; 0 = none */
+    struct kith_credit told[KITH_CHANNEL_COUNT]; /* in this link's ADOPT */
     struct kith_timer timer, ping_timer;
     uint64_t heard_us, ping_sent_us;
     uint8_t ping_nonce[KITH_PING_BYTES];
@@ -191,9 +197,18 @@ struct kith_peer {
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
     char name[KITH_NAME_BYTES_MAX + 1];
     kith_peer_state state;
-    struct kith_conn *conn;
-    uint64_t since, generation; /* the association */
-    uint32_t max_message_bytes; /* what we may send */
+    uint64_t since, generation; /* the association, and its last ADOPT issued or obeyed */
+    struct kith_conn *conn;     /* the link of that ADOPT; NULL = it is lost, and there is none */
+    struct kith_conn *active;   /* the link that carries lanes; another than conn while an arbiter
+                                   waits for ADOPTED; NULL = none */
+    int is_confirmed, was_confirmed; /* arbiter: ADOPTED came for conn; for any link at all */
+    uint32_t round;                  /* of adoptions without an ADOPTED */
+    uint32_t resume_window_ms;       /* in force; 0 = the association ends with its link */
+    struct kith_timer adopt_timer, interrupt_timer, window_timer;
+    kith_reason lost_reason;             /* of the last link */
+    const struct kith_driver *shaky;     /* its link died soon after it was adopted */
+    uint64_t shaky_until_us, adopted_us; /* how long it is not preferred; of active */
+    uint32_t max_message_bytes;          /* what we may send */
     struct kith_send_share send_share;
     struct kith_receive_share receive_share;
     struct kith_lane_tx tx[KITH_CHANNEL_COUNT];
@@ -245,6 +260,8 @@ void kith_dial_destroy(struct kith_dial *dial);
 void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_reason reason,
                          const char *detail);
 void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer);
+/* The peer has no link: every dial that led to it tries again until it has, or has departed. */
+void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer);
 /* Every dial that led to peer ends. */
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
                               kith_reason reason);
@@ -276,11 +293,40 @@ void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t le
 void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t length);
 void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length);
 
+/* ---- association.c ---- */
+/* This side decides which links are used. */
+int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith_conn *conn);
+/* A new association over a link. */
+void kith_association_init(struct kith_peer *peer, struct kith_conn *conn);
+/* It ends: its links are nobody's. */
+void kith_association_fini(struct kith_peer *peer);
+/* A link has proved who is there; INFO came on it. */
+void kith_association_authenticated(struct kith_conn *conn);
+void kith_association_info(struct kith_conn *conn);
+void kith_association_adopt(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_association_adopted(struct kith_conn *conn, const uint8_t *body, size_t length);
+void kith_association_forgotten(struct kith_conn *conn, const uint8_t *body, size_t length);
+/* A link is closing or gone, and its driver reads nothing of the core any more. */
+void kith_association_lost(struct kith_conn *conn, kith_reason reason);
+/* What this side believes to have with the peer of a link; zero when that is for the other to say.
+ */
+void kith_association_claim(const struct kith_conn *conn, struct kith_claim *out);
+
 /* ---- peer.c ---- */
+/* NULL without memory. */
+struct kith_peer *kith_peer_new(struct kith_conn *conn);
+/* Closes every link that has proved a key, but one. One that is closing already as a duplicate
+ * shares the fate. */
+void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
+                           const struct kith_conn *but, kith_reason reason, kith_reason code,
+                           const char *text);
+/* As kith_peer_depart(); but: a link to the same key that stays. */
+void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char *text,
+                          kith_reason code, const struct kith_conn *but);
+/* There may be bytes to send. */
+void kith_peer_wake(struct kith_peer *peer);
+void kith_peer_settle(void *peer, uint64_t ticket);
 struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uint8_t *key);
-void kith_peer_authenticated(struct kith_conn *conn);
-void kith_peer_adopt(struct kith_conn *conn, const uint8_t *body, size_t length);
-void kith_peer_adopted(struct kith_conn *conn, const uint8_t *body, size_t length);
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count, int fin);
 void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length);
@@ -298,9 +344,6 @@ void kith_peer_kick(struct kith_peer *peer, const char *text);
 /* 1 when all that was sent is consumed. */
 int kith_peer_is_flushed(const struct kith_peer *peer);
 void kith_peer_unref(struct kith_peer *peer);
-/* This side decides which links are used. */
-int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith_conn *conn);
-
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count);
 /* Queues a shared payload, or a copy where there is none. */
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,

@@ -20,6 +20,10 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
         }
         chat->had_company = 1;
         report_joined(&chat->report, person);
+    } else if (state == KITH_PEER_CONNECTED) {
+        report_resumed(&chat->report, person);
+    } else if (state == KITH_PEER_INTERRUPTED && person != NULL) {
+        report_interrupted(&chat->report, person, reason);
     } else if (state == KITH_PEER_DEPARTED && person != NULL) {
         chat_forget_recipient(chat, person);
         report_departed(&chat->report, person, reason, text);
@@ -42,9 +46,13 @@ static void on_fate(kith_session *session, kith_peer *peer, uint64_t ticket, kit
                     void *user)
 {
     struct chat *const chat = user;
+    struct person *const person = kith_peer_user(peer);
     (void)session;
     chat->unsettled--;
-    chat_settle(chat, kith_peer_user(peer), ticket, fate);
+    if (person != NULL) {
+        person->on_the_way--;
+    }
+    chat_settle(chat, person, ticket, fate);
 }
 
 static void on_writable(kith_session *session, kith_peer *peer, unsigned channel, void *user)
@@ -75,6 +83,13 @@ static void on_listener(kith_session *session, kith_listener *listener,
     }
 }
 
+/* Nobody wanted the connection to end. */
+static int is_loss(kith_reason reason)
+{
+    return reason == KITH_REASON_LOST || reason == KITH_REASON_TIMEOUT ||
+           reason == KITH_REASON_RESTARTED;
+}
+
 static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_event *event,
                     void *user)
 {
@@ -90,6 +105,9 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     if (event->kind == KITH_DIAL_FAILED || event->kind == KITH_DIAL_CLOSED) {
         chat->dials_live--;
     }
+    entry->is_trying = event->kind == KITH_DIAL_WAITING;
+    entry->is_lost = event->kind == KITH_DIAL_CLOSED && chat->may_redial && !chat->is_leaving &&
+                     is_loss(event->reason);
     /* A second way to somebody who is connected already is no failure. */
     if (event->kind == KITH_DIAL_FAILED && event->reason != KITH_REASON_DUPLICATE) {
         chat->dials_failed++;

@@ -10,14 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "text.h"
-
 static void put_log(void *log_user, kith_log_level level, const char *text)
 {
-    (void)log_user;
-    fputs(level <= KITH_LOG_WARN ? "kith-chat: warning: " : "kith-chat: ", stderr);
-    text_put_safe(stderr, text, strlen(text));
-    putc('\n', stderr);
+    report_log(log_user, level, text);
 }
 
 static int open_loop(struct chat *chat)
@@ -25,6 +20,7 @@ static int open_loop(struct chat *chat)
     static const kith_log_level levels[] = {KITH_LOG_WARN, KITH_LOG_INFO, KITH_LOG_DEBUG};
     kith_loop_config config = KITH_LOOP_CONFIG_INIT;
     config.log = put_log;
+    config.log_user = &chat->report;
     config.log_level = levels[chat->options->verbose];
     const kith_err err = kith_loop_new(&config, &chat->loop);
     if (err != KITH_OK) {
@@ -40,6 +36,11 @@ static int open_session(struct chat *chat)
     config.display_name = chat->options->name;
     config.session_name = chat->options->session;
     config.security = chat->options->insecure ? KITH_SECURITY_NONE : KITH_SECURITY_PSK;
+    if (chat->options->resume_window_s >= 0) {
+        config.resume_window_ms = chat->options->resume_window_s == 0
+                                      ? KITH_RESUME_OFF
+                                      : 1000 * (uint32_t)chat->options->resume_window_s;
+    }
     const kith_err err =
         kith_session_open(chat->loop, &config, &chat_callbacks, chat, &chat->session);
     if (err != KITH_OK) {
@@ -79,6 +80,38 @@ static int cannot_use(struct chat *chat, kith_err err, const char *option, const
     return -1;
 }
 
+/* give_up_ms: as in kith_dial_options. */
+static kith_err dial(struct chat *chat, struct chat_dial *entry, uint32_t give_up_ms)
+{
+    kith_dial *opened;
+    kith_dial_options how = KITH_DIAL_OPTIONS_INIT;
+    how.tag = entry;
+    how.give_up_ms = give_up_ms;
+    const kith_err err = kith_dial_open(chat->session, entry->url, &how, &opened);
+    if (err == KITH_OK) {
+        chat->dials_live++;
+    }
+    return err;
+}
+
+/* Dials again what was lost: where a person waits, until it is back, else as long as the first
+ * time. What is typed meanwhile is kept. */
+static void redial(struct chat *chat)
+{
+    for (size_t i = 0; i < chat->options->connect_count; i++) {
+        struct chat_dial *const entry = &chat->dials[i];
+        if (!entry->is_lost) {
+            continue;
+        }
+        entry->is_lost = 0;
+        report_redial(&chat->report, entry->url);
+        const kith_err err = dial(chat, entry, chat->is_interactive ? UINT32_MAX : 0);
+        if (err != KITH_OK) {
+            report_kith_error(&chat->report, err, entry->url);
+        }
+    }
+}
+
 static int listen_and_dial(struct chat *chat)
 {
     const struct options *const options = chat->options;
@@ -91,16 +124,12 @@ static int listen_and_dial(struct chat *chat)
         }
     }
     for (size_t i = 0; i < options->connect_count; i++) {
-        kith_dial *dial;
-        kith_dial_options how = KITH_DIAL_OPTIONS_INIT;
-        how.tag = &chat->dials[i];
-        const kith_err err = kith_dial_open(chat->session, options->connect[i], &how, &dial);
+        chat->dials[i].url = options->connect[i];
+        const kith_err err = dial(chat, &chat->dials[i], 0);
         if (err != KITH_OK) {
             return cannot_use(chat, err, "--connect", options->connect[i]);
         }
-        chat->dials[i].chat = chat;
         chat->dials_undecided++;
-        chat->dials_live++;
     }
     return 0;
 }
@@ -111,7 +140,12 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
     chat->options = options;
     chat->exit_status = EXIT_FAILED; /* until it is open */
     chat->is_interactive = isatty(STDIN_FILENO);
+    chat->may_redial =
+        options->redial == OPTIONS_REDIAL_YES ||
+        (options->redial == OPTIONS_REDIAL_AUTO && chat->is_interactive && !options->json);
+    chat->people.own_name = options->name;
     report_init(&chat->report, options);
+    console_open(chat);
     input_init(&chat->input, STDIN_FILENO);
     if (open_loop(chat) != 0 || open_session(chat) != 0 || add_keys(chat, keyfile) != 0 ||
         listen_and_dial(chat) != 0) {
@@ -125,6 +159,7 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
 void chat_free(struct chat *chat)
 {
     kith_loop_free(&chat->loop); /* closes the session where it is still open */
+    console_close(chat);
     while (chat->outbox.first != NULL) {
         outbox_drop(&chat->outbox);
     }
@@ -154,6 +189,7 @@ void chat_turn(struct chat *chat)
     if (chat->is_leaving) {
         return;
     }
+    redial(chat);
     if (is_all_in_vain(chat)) {
         report_error(&chat->report, "NOBODY", "see what is said about each of them",
                      "nobody could be reached");
@@ -175,9 +211,24 @@ void chat_turn(struct chat *chat)
     }
 }
 
+int chat_has_room(const struct chat *chat)
+{
+    return chat->outbox.bytes <= OUTBOX_BYTES_MAX;
+}
+
+void chat_end(struct chat *chat, int count)
+{
+    if (!chat->is_leaving && count == 1) {
+        chat_give_up_lines(chat);
+        chat_leave(chat, CHAT_FLUSH_SIGNAL_MS);
+    } else if (count > 0) {
+        chat_leave(chat, 0);
+    }
+}
+
 int chat_wants_input(const struct chat *chat)
 {
-    if (chat->is_quitting || chat->is_leaving || chat->outbox.bytes > OUTBOX_BYTES_MAX) {
+    if (chat->is_quitting || chat->is_leaving || !chat_has_room(chat)) {
         return 0;
     }
     for (const struct person *person = chat->people.first; person != NULL; person = person->next) {

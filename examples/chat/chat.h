@@ -2,7 +2,8 @@
  *
  * chat.h: one run of the program: the session, the people in it, and the lines on their way to
  * them. chat.c opens, decides when to send and when to leave; callbacks.c hears from Kith;
- * sending.c hands lines over; commands.c reads what was typed.
+ * sending.c hands lines over; commands.c reads what was typed; console.c is the terminal at which
+ * that happens, where there is one.
  */
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
@@ -11,12 +12,16 @@
 
 #include <kith/kith.h>
 
+#include "editor.h"
 #include "input.h"
 #include "keyfile.h"
+#include "keys.h"
 #include "options.h"
 #include "outbox.h"
 #include "people.h"
 #include "report.h"
+#include "screen.h"
+#include "signals.h"
 
 enum {
     CHAT_FLUSH_MS = 2000, /* to tell everyone that we leave; what was typed is delivered before */
@@ -25,8 +30,21 @@ enum {
 
 /* One --connect. */
 struct chat_dial {
-    struct chat *chat;
+    const char *url;
     int is_decided; /* an attempt has ended, one way or the other */
+    int is_trying;  /* the last attempt failed, and another will follow */
+    int is_lost;    /* a connection was there and broke: to be dialled again */
+};
+
+/* Where a person types: from keys to lines, and the rows on the screen that show them. */
+struct console {
+    int is_used;
+    int is_away;    /* the terminal is somebody else's: we are in the background */
+    int is_refused; /* a key did nothing, which is not told yet */
+    int is_full;    /* because the line has no room for more */
+    struct keys keys;
+    struct editor editor;
+    struct screen screen;
 };
 
 struct chat {
@@ -37,6 +55,7 @@ struct chat {
     struct people people;
     struct outbox outbox;
     struct input input;
+    struct console console;
     struct chat_dial dials[OPTIONS_URLS_MAX];
     size_t dials_undecided; /* of which no attempt has ended yet */
     size_t dials_live;      /* that have not seen their final event */
@@ -44,6 +63,7 @@ struct chat {
     uint64_t unsettled; /* messages of which the fate is not known */
     int had_company;    /* somebody was connected at some time */
     int is_interactive; /* a person types */
+    int may_redial;     /* lost connections are dialled again */
     int is_quitting;    /* no more input is wanted */
     int is_leaving;     /* the session closes */
     int exit_status;
@@ -64,6 +84,12 @@ int chat_expects_company(const struct chat *chat);
 /* 1 while another read from the input is welcome. */
 int chat_wants_input(const struct chat *chat);
 
+/* 1 while the lines that wait to be sent are not too many. */
+int chat_has_room(const struct chat *chat);
+
+/* Somebody wants the program to end: leaves; asked again, at once. count is how often so far. */
+void chat_end(struct chat *chat, int count);
+
 /* Closes the session, once; a second call can only shorten the wait. */
 void chat_leave(struct chat *chat, uint32_t flush_ms);
 
@@ -74,6 +100,42 @@ extern const kith_callbacks chat_callbacks;
 
 /* Takes every whole line that the input holds. */
 void chat_read_lines(struct chat *chat);
+
+/* Takes one line, whose number is that of chat->input. It ends with a NUL. */
+void chat_take_line(struct chat *chat, const char *line, size_t bytes);
+
+/* ---- console.c ---- */
+
+/* 1 where standard input and output are a terminal, and lines for people are asked for. */
+int console_is_wanted(const struct options *options);
+
+/* Takes the terminal over where that is wanted, and gives it back. */
+void console_open(struct chat *chat);
+void console_close(struct chat *chat);
+
+/* Reads what was typed. Gives how often the person has asked to leave. */
+int console_read(struct chat *chat);
+
+/* The signals that concern the terminal. */
+void console_take_signals(struct chat *chat, const struct signals *seen);
+
+/* Before every wait: shows what is to be seen. Gives how long to wait at most, in milliseconds,
+ * when otherwise it would be timeout_ms (-1: for ever). */
+int console_show(struct chat *chat, int timeout_ms);
+
+/* What to poll for keys; -1: nothing. */
+int console_fd(const struct chat *chat);
+
+/* ---- status.c ---- */
+
+/* Who is connected, how, and who is not yet, in a line. */
+void status_write(const struct chat *chat, char *out, size_t room);
+
+/* ---- complete.c ---- */
+
+/* The tabulator was pressed: completes a command, or the name behind /to. Gives 0, or -1 where
+ * there is nothing to complete, or too much. */
+int complete_line(struct editor *editor, const struct people *people);
 
 /* ---- sending.c ---- */
 

@@ -21,6 +21,10 @@ static int is_command(const char *line, const char *command, const char **rest)
 static void keep(struct chat *chat, int is_to_one, const char *text, size_t bytes)
 {
     const uint64_t number = chat->input.line_number;
+    report_remember(&chat->report, number, text, bytes);
+    if (!is_to_one) {
+        report_said(&chat->report, NULL, text, bytes);
+    }
     if (outbox_add(&chat->outbox, number, is_to_one, text, bytes) != 0) {
         report_error(&chat->report, "NOMEM", "", "out of memory");
         chat_settle(chat, NULL, number, KITH_FATE_UNSENT);
@@ -32,6 +36,10 @@ static void keep(struct chat *chat, int is_to_one, const char *text, size_t byte
 static void take_command(struct chat *chat, const char *line, size_t bytes)
 {
     const char *rest;
+    /* What is said to one is shown when it is decided who that is. */
+    if (!is_command(line, "/to", &rest) || chat->people.count == 0) {
+        report_typed(&chat->report, line, bytes);
+    }
     if (is_command(line, "/to", &rest) && rest[strcspn(rest, " \t\r")] != '\0') {
         keep(chat, 1, rest, bytes - (size_t)(rest - line));
     } else if (is_command(line, "/to", &rest)) {
@@ -39,6 +47,8 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
         chat->exit_status = EXIT_FAILED;
     } else if (is_command(line, "/peers", &rest)) {
         report_peers(&chat->report, &chat->people);
+    } else if (is_command(line, "/stats", &rest)) {
+        report_stats(&chat->report, chat->session, &chat->people);
     } else if (is_command(line, "/help", &rest)) {
         report_help(&chat->report);
     } else if (is_command(line, "/quit", &rest)) {
@@ -51,7 +61,7 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
     }
 }
 
-static void take_line(struct chat *chat, const char *line, size_t bytes)
+void chat_take_line(struct chat *chat, const char *line, size_t bytes)
 {
     if (line[0] == '/' && line[1] == '/') {
         keep(chat, 0, line + 1, bytes - 1);
@@ -72,7 +82,7 @@ void chat_read_lines(struct chat *chat)
             break;
         }
         if (result == INPUT_LINE) {
-            take_line(chat, line, bytes);
+            chat_take_line(chat, line, bytes);
         } else {
             report_error(&chat->report, "TOO_BIG", "split it: a line has at most 65536 bytes",
                          "the line is too long and was not sent");

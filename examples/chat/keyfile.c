@@ -113,14 +113,11 @@ static int take_lines(struct keyfile *keyfile, char *text, size_t bytes, const c
         }
         line = is_last ? end : end + 1;
     }
-    if (keyfile->count == 0) {
-        return wrong(problem, "make one with `kith-chat --new-key FILE`",
-                     "there is no key in %.200s", path);
-    }
     return 0;
 }
 
-int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
+/* Reads a file that may have no key in it. Gives 0, or -1 with *problem filled. */
+static int read_keys(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
 {
     char text[FILE_BYTES_MAX + 1];
     keyfile->count = 0;
@@ -136,6 +133,18 @@ int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_probl
     return result;
 }
 
+int keyfile_read(struct keyfile *keyfile, const char *path, struct keyfile_problem *problem)
+{
+    if (read_keys(keyfile, path, problem) != 0) {
+        return -1;
+    }
+    if (keyfile->count == 0) {
+        return wrong(problem, "make one with `kith-chat --new-key FILE`",
+                     "there is no key in %.200s", path);
+    }
+    return 0;
+}
+
 void keyfile_wipe(struct keyfile *keyfile)
 {
     for (size_t i = 0; i < KEYFILE_KEYS_MAX; i++) {
@@ -144,13 +153,9 @@ void keyfile_wipe(struct keyfile *keyfile)
     keyfile->count = 0;
 }
 
-/* Writes a line to a new file. Gives 0 or an errno. */
-static int write_new(const char *path, const char *line, size_t bytes)
+/* Writes and closes a file that is then readable by its owner only. Gives 0 or an errno. */
+static int write_and_close(int fd, const char *line, size_t bytes)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return errno;
-    }
     /* A umask may have taken from the mode, never added to it. */
     int error = fchmod(fd, 0600) == 0 ? 0 : errno;
     for (size_t done = 0; error == 0 && done < bytes;) {
@@ -167,10 +172,92 @@ static int write_new(const char *path, const char *line, size_t bytes)
     if (close(fd) != 0 && error == 0) {
         error = errno;
     }
+    return error;
+}
+
+/* Writes a line to a new file. Gives 0 or an errno. */
+static int write_new(const char *path, const char *line, size_t bytes)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return errno;
+    }
+    const int error = write_and_close(fd, line, bytes);
     if (error != 0) {
         unlink(path);
     }
     return error;
+}
+
+/* Writes a line to the end of a file. Gives 0 or an errno; then the file is as it was. */
+static int append(const char *path, const char *line, size_t bytes)
+{
+    const int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return errno;
+    }
+    const off_t size = lseek(fd, 0, SEEK_END);
+    char last = '\n';
+    /* A last line without its end must not run into ours, which begins with one for that. */
+    const int is_open_ended = size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+    const int error =
+        write_and_close(fd, is_open_ended ? line : line + 1, is_open_ended ? bytes : bytes - 1);
+    if (error != 0 && size >= 0 && truncate(path, size) != 0) {
+        return errno;
+    }
+    return error;
+}
+
+/* Gives 0 when the key is new to the file, 1 when it is there, -1 where another one has its name.
+ */
+static int look_for(const struct keyfile *keyfile, const kith_key *key, const char *path,
+                    struct keyfile_problem *problem)
+{
+    for (size_t i = 0; i < keyfile->count; i++) {
+        const kith_key *const other = &keyfile->keys[i];
+        if (strcmp(other->identity, key->identity) != 0) {
+            continue;
+        }
+        if (other->bytes_count == key->bytes_count &&
+            memcmp(other->bytes, key->bytes, key->bytes_count) == 0) {
+            return 1;
+        }
+        return wrong(problem, "remove the one of them that is wrong",
+                     "another key with the identity %s is in %.200s", key->identity, path);
+    }
+    if (keyfile->count == KEYFILE_KEYS_MAX) {
+        return wrong(problem, "remove some", "%.200s has %d keys, which is all it can have", path,
+                     KEYFILE_KEYS_MAX);
+    }
+    return 0;
+}
+
+int keyfile_add(const char *path, const kith_key *key, struct keyfile_problem *problem)
+{
+    static struct keyfile keyfile; /* too large for some stacks */
+    char line[1 + LINE_BYTES_MAX + 1] = "\n";
+    const int is_there = access(path, F_OK) == 0;
+    keyfile.count = 0;
+    int result = is_there ? read_keys(&keyfile, path, problem) : 0;
+    if (result == 0) {
+        result = look_for(&keyfile, key, path, problem);
+    }
+    keyfile_wipe(&keyfile);
+    if (result != 0) {
+        return result;
+    }
+    if (kith_key_format(key, line + 1, LINE_BYTES_MAX) != KITH_OK) {
+        return wrong(problem, kith_detail(), "that is no key");
+    }
+    const size_t bytes = strlen(line);
+    line[bytes] = '\n';
+    const int error = is_there ? append(path, line, bytes + 1) : write_new(path, line + 1, bytes);
+    text_wipe(line, sizeof line);
+    if (error != 0) {
+        return wrong(problem, "check the name and who may write it", "cannot write %.200s: %s",
+                     path, strerror(error));
+    }
+    return 0;
 }
 
 int keyfile_create(const char *path, char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1],

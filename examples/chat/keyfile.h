@@ -36,4 +36,8 @@ void keyfile_wipe(struct keyfile *keyfile);
 int keyfile_create(const char *path, char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1],
                    struct keyfile_problem *problem);
 
+/* Adds a key at the end of a file, which is made where there is none, and then, as before, readable
+ * by its owner only. Gives 0, 1 when the key is in the file already, or -1 with *problem filled. */
+int keyfile_add(const char *path, const kith_key *key, struct keyfile_problem *problem);
+
 #endif

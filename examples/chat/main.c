@@ -15,7 +15,8 @@
 
 #include "chat.h"
 #include "guard.h"
-#include "stop.h"
+#include "keytool.h"
+#include "signals.h"
 
 enum { POLL_WITHOUT_FD_MS = 20 }; /* where Kith has no descriptor to wait for */
 
@@ -73,17 +74,6 @@ static int load_keys(const struct options *options, struct keyfile *keyfile)
     return EXIT_OK;
 }
 
-/* A signal came: leave; a second one: at once. */
-static void take_signals(struct chat *chat, int count)
-{
-    if (!chat->is_leaving && count == 1) {
-        chat_give_up_lines(chat);
-        chat_leave(chat, CHAT_FLUSH_SIGNAL_MS);
-    } else if (count > 0) {
-        chat_leave(chat, 0);
-    }
-}
-
 /* Standard output takes nothing more. A reader who has gone is no failure: go quietly. */
 static void leave_unheard(struct chat *chat)
 {
@@ -98,8 +88,9 @@ static void leave_unheard(struct chat *chat)
 /* Waits for whatever comes first. Gives 0, or -1 when waiting is not possible. */
 static int wait_for_work(struct chat *chat, struct pollfd fds[3])
 {
-    int timeout_ms = kith_loop_timeout_ms(chat->loop);
-    fds[0] = (struct pollfd){chat_wants_input(chat) ? chat->input.fd : -1, POLLIN, 0};
+    int timeout_ms = console_show(chat, kith_loop_timeout_ms(chat->loop));
+    const int input_fd = chat_wants_input(chat) ? chat->input.fd : -1;
+    fds[0] = (struct pollfd){chat->console.is_used ? console_fd(chat) : input_fd, POLLIN, 0};
     fds[1].fd = kith_loop_fd(chat->loop);
     if (fds[1].fd < 0 && (timeout_ms < 0 || timeout_ms > POLL_WITHOUT_FD_MS)) {
         timeout_ms = POLL_WITHOUT_FD_MS;
@@ -111,23 +102,38 @@ static int wait_for_work(struct chat *chat, struct pollfd fds[3])
     return 0;
 }
 
-/* Runs until the session is closed. Gives how many signals came. */
-static int run(struct chat *chat, int stop_fd)
+/* Takes what was typed and the signals that came. Gives how often somebody has asked to leave. */
+static int take_wishes(struct chat *chat, int signals_fd, const struct pollfd fds[3])
 {
-    int signals = 0;
-    while (chat->session != NULL && signals < 2) {
-        struct pollfd fds[3] = {{-1, 0, 0}, {-1, POLLIN, 0}, {stop_fd, POLLIN, 0}};
+    int ends = 0;
+    if (fds[2].revents != 0) {
+        const struct signals seen = signals_take(signals_fd);
+        ends = seen.ends;
+        console_take_signals(chat, &seen);
+    }
+    if (fds[0].revents != 0 && chat->console.is_used) {
+        ends += console_read(chat);
+    } else if (fds[0].revents != 0) {
+        input_fill(&chat->input);
+        chat_read_lines(chat);
+    }
+    return ends;
+}
+
+/* Runs until the session is closed. Gives how often somebody asked for that. */
+static int run(struct chat *chat, int signals_fd)
+{
+    int ends = 0;
+    while (chat->session != NULL && ends < 2) {
+        struct pollfd fds[3] = {{-1, 0, 0}, {-1, POLLIN, 0}, {signals_fd, POLLIN, 0}};
         if (wait_for_work(chat, fds) != 0) {
             chat->exit_status = EXIT_FAILED;
             break;
         }
-        if (fds[2].revents != 0) {
-            signals += stop_take(stop_fd);
-            take_signals(chat, signals);
-        }
-        if (fds[0].revents != 0) {
-            input_fill(&chat->input);
-            chat_read_lines(chat);
+        const int wishes = take_wishes(chat, signals_fd, fds);
+        if (wishes > 0) {
+            ends += wishes;
+            chat_end(chat, ends);
         }
         const kith_err err = kith_loop_step(chat->loop, 0);
         if (err != KITH_OK) {
@@ -140,26 +146,26 @@ static int run(struct chat *chat, int stop_fd)
         }
         chat_turn(chat);
     }
-    return signals;
+    return ends;
 }
 
 static int chat_main(const struct options *options)
 {
     static struct keyfile keyfile; /* static: too large for some stacks */
     static struct chat chat;
-    int signals = 0;
+    int ends = 0;
     int status = load_keys(options, &keyfile);
     if (status != EXIT_OK) {
         return status;
     }
-    const int stop_fd = stop_open();
+    const int signals_fd = signals_open(console_is_wanted(options));
     const int is_open = chat_open(&chat, options, &keyfile) == 0;
     keyfile_wipe(&keyfile);
     if (is_open) {
-        signals = run(&chat, stop_fd);
+        ends = run(&chat, signals_fd);
     }
     chat_free(&chat);
-    status = signals > 0 ? EXIT_OK : chat.exit_status;
+    status = ends > 0 ? EXIT_OK : chat.exit_status;
     if (is_open) {
         report_closed(&chat.report, status);
     }
@@ -184,6 +190,9 @@ int main(int argc, char **argv)
     if (options.version) {
         printf("kith-chat %s\n", kith_version());
         return EXIT_OK;
+    }
+    if (options.show_key || options.add_key) {
+        return options.show_key ? keytool_show(&options) : keytool_add(&options);
     }
     return options.new_key != NULL ? make_key(&options) : chat_main(&options);
 }

@@ -10,53 +10,12 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-static const char help_text[] =
-    "Usage: kith-chat [--name NAME] [--session NAME] (--key FILE | --insecure)\n"
-    "                 [--listen URL]... [--connect URL]... [--json] [--verbose]\n"
-    "       kith-chat --new-key FILE\n"
-    "\n"
-    "A chat among peers, without a server. Lines typed go to everyone who is connected;\n"
-    "nobody forwards them, so each two who are to talk need a --connect between them.\n"
-    "\n"
-    "  --name NAME      how others see you (default: your login name)\n"
-    "  --session NAME   only chats of the same session meet (default: kith-chat)\n"
-    "  --key FILE       encrypt, and talk only with those who have the same key file\n"
-    "  --insecure       no encryption: anyone on the way can read and change everything\n"
-    "  --listen URL     where others can connect, once or more: wss://192.0.2.1:4242,\n"
-    "                   wss://*:4242 (all addresses), port 0 = any free port\n"
-    "                   (default: any://*:0, every transport there is)\n"
-    "  --connect URL    connect to a peer, once or more: wss://host.example:4242\n"
-    "  --json           one event per line on standard output, for programs: EVENTS.md\n"
-    "  --verbose        say what happens underneath; twice: everything\n"
-    "  --new-key FILE   make a key file; give a copy to everyone who may join\n"
-    "  --help           this text\n"
-    "  --version        version of the program\n"
-    "\n"
-    "While it runs:\n"
-    "  TEXT             say it to everyone (//TEXT says a text that starts with a slash)\n"
-    "  /to NAME TEXT    say it to one; NAME#1a2b tells people of the same name apart\n"
-    "  /peers           who is connected, and how\n"
-    "  /help            the commands\n"
-    "  /quit            leave\n"
-    "\n"
-    "At the end of its input it waits until what was typed is delivered, then leaves.\n"
-    "Input that does not come from a terminal is kept until the first peer is connected\n"
-    "and each --connect has been tried once.\n"
-    "\n"
-    "Exit status:\n"
-    "  0  all went well, or a signal ended it\n"
-    "  1  it could not listen, nobody could be reached, something typed was not delivered,\n"
-    "     or another failure\n"
-    "  2  the command line or the key file is wrong\n";
-
-const char *options_help(void)
-{
-    return help_text;
-}
+#include "text.h"
 
 /* Notes what is wrong; always -1, so that it can be returned. */
 __attribute__((format(printf, 3, 4))) static int wrong(struct options_problem *problem,
@@ -70,28 +29,48 @@ __attribute__((format(printf, 3, 4))) static int wrong(struct options_problem *p
     return -1;
 }
 
-static int set_name(struct options *options, const char *name)
+/* What Kith takes as a name of anything; said here, where the answer can name the option. */
+static int check_name(const char *option, const char *what, const char *name,
+                      struct options_problem *problem)
 {
+    static const char hint[] = "choose another one, in letters of UTF-8";
     const size_t bytes = strlen(name);
-    if (bytes == 0 || bytes > KITH_NAME_BYTES_MAX) {
+    if (bytes == 0) {
+        return wrong(problem, hint, "%s: %s cannot be empty", option, what);
+    }
+    if (bytes > KITH_NAME_BYTES_MAX) {
+        return wrong(problem, hint, "%s: %s has at most %d bytes, and this one has %zu", option,
+                     what, KITH_NAME_BYTES_MAX, bytes);
+    }
+    if (!text_is_clean(name)) {
+        return wrong(problem, hint, "%s: this is no UTF-8, or there are control characters in it",
+                     option);
+    }
+    return 0;
+}
+
+static int set_name(struct options *options, const char *name, struct options_problem *problem)
+{
+    if (check_name("--name", "a name", name, problem) != 0) {
         return -1;
     }
-    memcpy(options->name, name, bytes + 1);
+    memcpy(options->name, name, strlen(name) + 1);
     return 0;
 }
 
 /* The login name, or what comes next to it. */
 static void default_name(struct options *options)
 {
+    struct options_problem ignored;
     const char *login = getlogin();
-    if (login != NULL && set_name(options, login) == 0) {
+    if (login != NULL && set_name(options, login, &ignored) == 0) {
         return;
     }
     const struct passwd *user = getpwuid(getuid());
-    if (user != NULL && user->pw_name != NULL && set_name(options, user->pw_name) == 0) {
+    if (user != NULL && user->pw_name != NULL && set_name(options, user->pw_name, &ignored) == 0) {
         return;
     }
-    (void)set_name(options, "user");
+    (void)set_name(options, "user", &ignored);
 }
 
 enum {
@@ -104,8 +83,14 @@ enum {
     OPTION_JSON,
     OPTION_VERBOSE,
     OPTION_NEW_KEY,
-    OPTION_HELP,
-    OPTION_VERSION
+    OPTION_RESUME_WINDOW,
+    OPTION_SHOW_KEY,
+    OPTION_ADD_KEY,
+    OPTION_COLOUR,
+    OPTION_REDIAL,
+    OPTION_NO_REDIAL,
+    OPTION_VERSION,
+    OPTION_HELP = 'h'
 };
 
 static const struct option known[] = {
@@ -118,6 +103,12 @@ static const struct option known[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"new-key", required_argument, NULL, OPTION_NEW_KEY},
+    {"resume-window", required_argument, NULL, OPTION_RESUME_WINDOW},
+    {"show-key", no_argument, NULL, OPTION_SHOW_KEY},
+    {"add-key", no_argument, NULL, OPTION_ADD_KEY},
+    {"color", required_argument, NULL, OPTION_COLOUR},
+    {"redial", no_argument, NULL, OPTION_REDIAL},
+    {"no-redial", no_argument, NULL, OPTION_NO_REDIAL},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -133,18 +124,39 @@ static int add_url(const char **urls, size_t *count, const char *url, const char
     return 0;
 }
 
+static int set_resume_window(struct options *options, const char *text,
+                             struct options_problem *problem)
+{
+    char *end;
+    const long seconds = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || seconds > 3600) {
+        return wrong(problem, "give seconds, 0 to 3600; 0 is not to wait",
+                     "--resume-window: not %.40s", text);
+    }
+    options->resume_window_s = (int)seconds;
+    return 0;
+}
+
+static int set_colour(struct options *options, const char *when, struct options_problem *problem)
+{
+    static const char *const known_times[] = {"auto", "always", "never"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(when, known_times[i]) == 0) {
+            options->colour = (enum options_colour)i;
+            return 0;
+        }
+    }
+    return wrong(problem, "say auto, always or never", "--color: not %.40s", when);
+}
+
 static int take(struct options *options, int option, struct options_problem *problem)
 {
     switch (option) {
     case OPTION_NAME:
-        if (set_name(options, optarg) != 0) {
-            return wrong(problem, "choose another --name", "a name has 1 to %d bytes",
-                         KITH_NAME_BYTES_MAX);
-        }
-        break;
+        return set_name(options, optarg, problem);
     case OPTION_SESSION:
         options->session = optarg;
-        break;
+        return check_name("--session", "the name of a session", optarg, problem);
     case OPTION_KEY:
         if (options->key_file != NULL) {
             return wrong(problem, "put all keys into one file, the one to dial with first",
@@ -167,6 +179,22 @@ static int take(struct options *options, int option, struct options_problem *pro
         break;
     case OPTION_NEW_KEY:
         options->new_key = optarg;
+        break;
+    case OPTION_RESUME_WINDOW:
+        return set_resume_window(options, optarg, problem);
+    case OPTION_SHOW_KEY:
+        options->show_key = 1;
+        break;
+    case OPTION_ADD_KEY:
+        options->add_key = 1;
+        break;
+    case OPTION_COLOUR:
+        return set_colour(options, optarg, problem);
+    case OPTION_REDIAL:
+        options->redial = OPTIONS_REDIAL_YES;
+        break;
+    case OPTION_NO_REDIAL:
+        options->redial = OPTIONS_REDIAL_NO;
         break;
     case OPTION_HELP:
         options->help = 1;
@@ -194,6 +222,20 @@ static int check_scheme(const struct options *options, const char *url,
     return 0;
 }
 
+/* What concerns a key file and starts no chat. */
+static int check_alone(const struct options *options, struct options_problem *problem)
+{
+    const char *const option = options->show_key ? "--show-key" : "--add-key";
+    if (options->key_file == NULL || options->insecure) {
+        return wrong(problem, "say --key FILE", "%s needs to know which key file", option);
+    }
+    if ((options->show_key && options->add_key) || options->connect_count > 0 || options->json) {
+        return wrong(problem, "do this first, then start the chat", "%s stands alone with --key",
+                     option);
+    }
+    return 0;
+}
+
 static int check(const struct options *options, int is_more, struct options_problem *problem)
 {
     if (is_more) {
@@ -204,10 +246,14 @@ static int check(const struct options *options, int is_more, struct options_prob
         return 0;
     }
     if (options->new_key != NULL) {
-        return options->key_file == NULL && !options->insecure && options->connect_count == 0
+        return options->key_file == NULL && !options->insecure && options->connect_count == 0 &&
+                       !options->show_key && !options->add_key
                    ? 0
                    : wrong(problem, "make the key first, then start the chat with --key FILE",
                            "--new-key stands alone");
+    }
+    if (options->show_key || options->add_key) {
+        return check_alone(options, problem);
     }
     if (options->key_file != NULL && options->insecure) {
         return wrong(problem, "choose one of them", "--key and --insecure contradict each other");
@@ -236,11 +282,12 @@ int options_read(struct options *options, int argc, char **argv, struct options_
 {
     memset(options, 0, sizeof *options);
     options->session = "kith-chat";
+    options->resume_window_s = -1;
     default_name(options);
     opterr = 0; /* we say it ourselves, in one form */
     for (;;) {
         const int at = optind;
-        const int option = getopt_long(argc, argv, ":", known, NULL);
+        const int option = getopt_long(argc, argv, ":h", known, NULL);
         if (option == -1) {
             break;
         }

@@ -14,18 +14,26 @@
 /* Exit statuses, as --help tells them. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+enum options_colour { OPTIONS_COLOUR_AUTO, OPTIONS_COLOUR_ALWAYS, OPTIONS_COLOUR_NEVER };
+enum options_redial { OPTIONS_REDIAL_AUTO, OPTIONS_REDIAL_YES, OPTIONS_REDIAL_NO };
+
 struct options {
     char name[KITH_NAME_BYTES_MAX + 1]; /* as given, or the login name */
     const char *session;
     const char *key_file; /* NULL with --insecure */
     const char *new_key;  /* not NULL: make a key there and do nothing else */
+    int show_key;         /* show the keys of key_file and do nothing else */
+    int add_key;          /* add one to key_file and do nothing else */
     const char *listen[OPTIONS_URLS_MAX];
     size_t listen_count;
     const char *connect[OPTIONS_URLS_MAX];
     size_t connect_count;
+    int resume_window_s; /* -1 = not given, 0 = off */
     int insecure;
     int json;
-    int verbose; /* 0, 1 (what Kith does) or 2 (everything it says) */
+    enum options_colour colour;
+    enum options_redial redial; /* AUTO: where a person waits */
+    int verbose;                /* 0, 1 (what Kith does) or 2 (everything it says) */
     int help;
     int version;
 };
@@ -39,6 +47,8 @@ struct options_problem {
 /* Fills options from the arguments, which it keeps pointing to. Gives 0, or -1 with *problem
  * filled. options->json is right even then, as far as the arguments were read. */
 int options_read(struct options *options, int argc, char **argv, struct options_problem *problem);
+
+/* ---- help.c ---- */
 
 /* The text of --help. */
 const char *options_help(void);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
+
 enum { DIGITS_MIN = 4 };
 
 const char *people_level_name(kith_level level)
@@ -48,9 +50,17 @@ static size_t digits_needed(const struct people *people, const struct person *pe
 static void relabel(struct people *people)
 {
     for (struct person *person = people->first; person != NULL; person = person->next) {
-        const size_t digits = digits_needed(people, person);
+        char quoted[NAMES_QUOTED_BYTES_MAX + 1];
+        size_t digits = digits_needed(people, person);
         snprintf(person->label, sizeof person->label, "%s%s%.*s", person->name,
                  digits > 0 ? "#" : "", (int)digits, person->digits);
+        if (digits == 0 && people->own_name != NULL &&
+            strcmp(person->name, people->own_name) == 0) {
+            digits = DIGITS_MIN;
+        }
+        names_quote(person->name, quoted);
+        snprintf(person->shown, sizeof person->shown, "%s%s%.*s", quoted, digits > 0 ? "#" : "",
+                 (int)digits, person->digits);
     }
 }
 
@@ -107,6 +117,25 @@ void people_remove(struct people *people, struct person *person)
     relabel(people);
 }
 
+/* How many digits of this person's id stand at the start of text, after '#'; 0: too few. */
+static size_t digits_at(const struct person *person, const char *text)
+{
+    size_t digits = 0;
+    if (text[0] != '#') {
+        return 0;
+    }
+    while (digits < 32 &&
+           tolower((unsigned char)text[1 + digits]) == (unsigned char)person->digits[digits]) {
+        digits++;
+    }
+    return digits >= DIGITS_MIN ? 1 + digits : 0;
+}
+
+static int is_end(char c)
+{
+    return c == ' ' || c == '\t' || c == '\0';
+}
+
 /* How many bytes of text name this person, '#' and digits included; 0 for none. */
 static size_t matches(const struct person *person, const char *text)
 {
@@ -114,18 +143,21 @@ static size_t matches(const struct person *person, const char *text)
     if (strncmp(text, person->name, name) != 0) {
         return 0;
     }
-    size_t end = name;
-    if (text[end] == '#') {
-        size_t digits = 0;
-        while (digits < 32 && tolower((unsigned char)text[end + 1 + digits]) ==
-                                  (unsigned char)person->digits[digits]) {
-            digits++;
-        }
-        if (digits >= DIGITS_MIN) {
-            end += 1 + digits;
-        }
+    const size_t end = name + digits_at(person, text + name);
+    return is_end(text[end]) ? end : 0;
+}
+
+/* The same for a name in quotes; the digits may stand in them or behind. */
+static size_t matches_quoted(const struct person *person, const char *text)
+{
+    char name[PEOPLE_LABEL_BYTES_MAX + 1];
+    const size_t quoted = names_unquote(text, name, sizeof name);
+    if (quoted == 0) {
+        return 0;
     }
-    return text[end] == ' ' || text[end] == '\t' || text[end] == '\0' ? end : 0;
+    const size_t inside = matches(person, name);
+    const size_t end = quoted + digits_at(person, text + quoted);
+    return inside == strlen(name) && inside > 0 && is_end(text[end]) ? end : 0;
 }
 
 struct person *people_find(const struct people *people, const char *text, const char **rest,
@@ -135,7 +167,10 @@ struct person *people_find(const struct people *people, const char *text, const 
     size_t longest = 0; /* names have blanks in them: the longest that fits is meant */
     *is_ambiguous = 0;
     for (struct person *person = people->first; person != NULL; person = person->next) {
-        const size_t bytes = matches(person, text);
+        size_t bytes = matches(person, text);
+        if (bytes == 0) {
+            bytes = matches_quoted(person, text);
+        }
         if (bytes > longest) {
             found = person;
             longest = bytes;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * report.c: see report.h. Here: the session, its addresses, errors. People and what they say are
- * in report_people.c.
+ * in report_people.c, what they are asked for in report_answers.c.
  */
-#define _GNU_SOURCE /* clock_gettime, isatty */
+#define _GNU_SOURCE /* clock_gettime, isatty, localtime_r */
 
 #include "report.h"
 
@@ -26,15 +26,47 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void report_init(struct report *report, const struct options *options)
+static int wants_colour(const struct options *options)
 {
     const char *const no_colour = getenv("NO_COLOR"); /* https://no-color.org: set and not empty */
+    const char *const terminal = getenv("TERM");
+    if (options->json || options->colour == OPTIONS_COLOUR_NEVER) {
+        return 0;
+    }
+    return options->colour == OPTIONS_COLOUR_ALWAYS ||
+           (isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0') &&
+            (terminal == NULL || strcmp(terminal, "dumb") != 0));
+}
+
+void report_init(struct report *report, const struct options *options)
+{
+    memset(report, 0, sizeof *report);
     report->options = options;
     report->start_ms = now_ms();
     report->json = options->json;
-    report->is_coloured =
-        !options->json && isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
-    report->broken = 0;
+    report->is_coloured = wants_colour(options);
+}
+
+void report_make_room(struct report *report)
+{
+    if (report->screen != NULL) {
+        screen_hide(report->screen);
+    }
+}
+
+void report_begin_line(struct report *report)
+{
+    report_make_room(report);
+    if (report->screen == NULL) {
+        return;
+    }
+    char text[16] = "";
+    const time_t now = time(NULL);
+    struct tm local;
+    if (localtime_r(&now, &local) != NULL) {
+        (void)strftime(text, sizeof text, "%H:%M", &local);
+    }
+    fprintf(stdout, report->is_coloured ? "\033[2m%s\033[0m " : "%s ", text);
 }
 
 void report_begin(struct report *report, struct json *json, const char *event)
@@ -65,6 +97,7 @@ void report_line(struct report *report, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    report_begin_line(report);
     fputs(report->is_coloured ? "\033[2m* " : "* ", stdout);
     text_put_safe(stdout, line, strlen(line));
     fputs(report->is_coloured ? "\033[0m\n" : "\n", stdout);
@@ -170,10 +203,23 @@ static const char *dial_hint(kith_reason reason)
     }
 }
 
-/* One line for people on standard error. */
-static void put_error(const char *text, const char *hint)
+/* What goes to standard error may stand on the same terminal. */
+static void make_room_for_error(struct report *report)
 {
-    fputs("kith-chat: ", stderr);
+    report_make_room(report);
+    fflush(stdout);
+}
+
+static int is_coloured_error(const struct report *report)
+{
+    return report->screen != NULL && report->is_coloured && isatty(STDERR_FILENO);
+}
+
+/* One line for people on standard error. */
+static void put_error(struct report *report, const char *text, const char *hint)
+{
+    make_room_for_error(report);
+    fputs(is_coloured_error(report) ? "\033[31mkith-chat:\033[0m " : "kith-chat: ", stderr);
     text_put_safe(stderr, text, strlen(text));
     if (*hint != '\0') {
         fputs(": ", stderr);
@@ -201,7 +247,22 @@ void report_dial(struct report *report, const kith_dial_event *event, int is_fir
         char text[1024];
         snprintf(text, sizeof text, "no connection to %s: %s (%s)", event->url,
                  kith_reason_text(event->reason), event->detail);
-        put_error(text, dial_hint(event->reason));
+        put_error(report, text, dial_hint(event->reason));
+    }
+}
+
+void report_log(struct report *report, kith_log_level level, const char *text)
+{
+    make_room_for_error(report);
+    fputs(level <= KITH_LOG_WARN ? "kith-chat: warning: " : "kith-chat: ", stderr);
+    text_put_safe(stderr, text, strlen(text));
+    putc('\n', stderr);
+}
+
+void report_redial(struct report *report, const char *url)
+{
+    if (!report->json) {
+        report_line(report, "the connection was lost: trying %s again", url);
     }
 }
 
@@ -228,7 +289,7 @@ void report_error(struct report *report, const char *code, const char *hint, con
         json_text(&json, "hint", hint);
         report_end(report, &json);
     }
-    put_error(text, hint);
+    put_error(report, text, hint);
 }
 
 void report_kith_error(struct report *report, kith_err err, const char *what)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * report_lines.h: what the two halves of the report share: how a line and an event are put
+ * report_lines.h: what the parts of the report share: how a line and an event are put
  * together. Nobody else includes it.
  */
 #ifndef CHAT_REPORT_LINES_H
@@ -15,6 +15,14 @@ void report_end(struct report *report, struct json *json);
 
 /* Writes what stdout holds; notes when nobody reads it any more. */
 void report_flush(struct report *report);
+
+/* The members that say who a person is and how the connection to it is made. */
+void report_put_person(struct json *json, const struct person *person);
+
+/* Before anything is written: makes room on the screen where there is one; for a line of the chat
+ * also the time. */
+void report_make_room(struct report *report);
+void report_begin_line(struct report *report);
 
 /* One line about what happened, after "* ". */
 __attribute__((format(printf, 2, 3))) void report_line(struct report *report, const char *format,

@@ -41,7 +41,8 @@ static void say_no_such_name(struct chat *chat, const struct outbox_line *line, 
     size_t used = strlen(hint);
     for (const struct person *person = chat->people.first; person != NULL && used < sizeof hint;
          person = person->next) {
-        used += (size_t)snprintf(hint + used, sizeof hint - used, " %s", person->label);
+        used += (size_t)snprintf(hint + used, sizeof hint - used, " %s",
+                                 report_label(&chat->report, person));
     }
     report_error(&chat->report, is_ambiguous ? "AMBIGUOUS" : "NOT_FOUND", hint, "/to %.80s: %s",
                  line->text, is_ambiguous ? "more than one has this name" : "nobody has this name");
@@ -66,6 +67,7 @@ static int begin(struct chat *chat, struct outbox_line *line)
     }
     line->skip = (size_t)(rest - line->text);
     person->is_owed = 1;
+    report_said(&chat->report, person, rest, line->bytes - line->skip);
     return 0;
 }
 
@@ -73,9 +75,13 @@ static int begin(struct chat *chat, struct outbox_line *line)
 static void send_one(struct chat *chat, const struct outbox_line *line, struct person *person)
 {
     kith_send_options how = KITH_SEND_OPTIONS_INIT;
+    const unsigned channel = line->is_to_one ? CHANNEL_ONE : CHANNEL_ALL;
+    if (person->on_the_way > 0 && person->channel != channel) {
+        return; /* channels do not wait for each other; what was said first is to be heard first */
+    }
     how.ticket = line->number;
     const kith_err err =
-        kith_send(person->peer, 0, line->text + line->skip, line->bytes - line->skip, &how);
+        kith_send(person->peer, channel, line->text + line->skip, line->bytes - line->skip, &how);
     if (err == KITH_ERR_AGAIN) {
         person->is_waiting = 1; /* on_writable follows */
         return;
@@ -83,9 +89,11 @@ static void send_one(struct chat *chat, const struct outbox_line *line, struct p
     person->is_owed = 0;
     if (err == KITH_OK) {
         chat->unsettled++;
+        person->on_the_way++;
+        person->channel = channel;
         return;
     }
-    report_kith_error(&chat->report, err, person->label);
+    report_kith_error(&chat->report, err, report_label(&chat->report, person));
     chat_settle(chat, person, line->number, KITH_FATE_UNSENT);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "text.h"
 
+#include <string.h>
+
 /* What the first byte of a character says: its length, and between which values the second byte
  * must lie (that excludes overlong forms, surrogates and codes above 10FFFF: Unicode table 3-7). */
 struct lead {
@@ -52,6 +54,35 @@ size_t text_decode(const void *bytes, size_t count, uint32_t *code)
     return lead.bytes;
 }
 
+size_t text_encode(uint32_t code, char out[4])
+{
+    const size_t bytes = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    static const unsigned char leads[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = bytes; i > 1; i--) {
+        out[i - 1] = (char)(0x80 | (code & 0x3F));
+        code >>= 6;
+    }
+    out[0] = (char)(leads[bytes] | code);
+    return bytes;
+}
+
+int text_is_clean(const char *text)
+{
+    const size_t bytes = strlen(text);
+    for (size_t at = 0; at < bytes;) {
+        uint32_t code;
+        const size_t taken = text_decode(text + at, bytes - at, &code);
+        /* One that was typed as such has three bytes; one that stands for broken text may too. */
+        const int is_broken = code == TEXT_REPLACEMENT &&
+                              (taken != 3 || memcmp(text + at, "\xEF\xBF\xBD", taken) != 0);
+        if (is_broken || code < 0x20 || (code >= 0x7F && code < 0xA0)) {
+            return 0;
+        }
+        at += taken;
+    }
+    return 1;
+}
+
 void text_put_json(FILE *out, const void *bytes, size_t count)
 {
     const char *b = bytes;
@@ -73,9 +104,7 @@ void text_put_json(FILE *out, const void *bytes, size_t count)
     }
 }
 
-/* Control characters (C0, DEL, C1), line and paragraph separators, and the marks that turn the
- * writing direction around, with which one line can be made to look like another. */
-static int is_unsafe(uint32_t code)
+int text_is_unsafe(uint32_t code)
 {
     return (code < 0x20 && code != '\t') || (code >= 0x7F && code < 0xA0) ||
            (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
@@ -89,7 +118,7 @@ void text_put_safe(FILE *out, const void *bytes, size_t count)
         const size_t taken = text_decode(b + at, count - at, &code);
         if (code == '\n') {
             fputs("\n    ", out);
-        } else if (code == TEXT_REPLACEMENT || is_unsafe(code)) {
+        } else if (code == TEXT_REPLACEMENT || text_is_unsafe(code)) {
             fputs("\xEF\xBF\xBD", out);
         } else {
             fwrite(b + at, 1, taken, out);

@@ -18,6 +18,18 @@
  * "substitution of maximal subparts", what most decoders do). */
 size_t text_decode(const void *bytes, size_t count, uint32_t *code);
 
+/* Writes a character as UTF-8. Gives how many bytes that took. */
+size_t text_encode(uint32_t code, char out[4]);
+
+/* 1 for what must not get to a terminal: control characters (C0, DEL, C1) but for the tab, line and
+ * paragraph separators, and the marks that turn the writing direction around, with which one line
+ * can be made to look like another. Letters that are written from right to left are none of these,
+ * nor are the marks which only say that such a letter could stand here. */
+int text_is_unsafe(uint32_t code);
+
+/* 1 when the text is UTF-8 without control characters. */
+int text_is_clean(const char *text);
+
 /* Writes text as the inside of a JSON string (RFC 8259 §7), replacing what is no UTF-8. */
 void text_put_json(FILE *out, const void *bytes, size_t count);
 

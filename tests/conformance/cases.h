@@ -25,6 +25,7 @@ struct test_case {
 
 /* Each list ends with a name of NULL. */
 extern const struct test_case address_cases[], exchange_cases[], closing_cases[], fault_cases[],
-    secure_cases[], hostile_cases[], crowd_cases[], lane_cases[], datagram_cases[];
+    secure_cases[], hostile_cases[], crowd_cases[], lane_cases[], datagram_cases[],
+    scarcity_cases[], core_cases[];
 
 #endif

@@ -257,10 +257,15 @@ static void link_closed_inside_accepted(struct place *place)
 
 enum { SHORT_MS = 150 };
 
-static void open_impatient(struct core *core, struct place *place)
+static void open_bounded(struct core *core, struct place *place, uint32_t handshake_ms)
 {
     core_open_with(core, place, place->transport->secure ? KITH_SECURITY_PSK : KITH_SECURITY_NONE,
-                   SHORT_MS);
+                   handshake_ms);
+}
+
+static void open_impatient(struct core *core, struct place *place)
+{
+    open_bounded(core, place, SHORT_MS);
 }
 
 static void a_handshake_that_takes_too_long(struct place *place)
@@ -304,6 +309,39 @@ static void a_dialler_that_says_nothing(struct place *place)
     (void)close(stranger);
 }
 
+/* 1 when both ends were up in time. */
+static int pair_within(struct place *place, uint32_t handshake_ms, struct conn **at_bob)
+{
+    open_bounded(&ada, place, handshake_ms);
+    open_bounded(&bob, place, handshake_ms);
+    *at_bob = core_dial(&bob, core_listen(&ada, "127.0.0.1", 0, NULL));
+    UNTIL(place, bob.downs > 0 || ada.downs > 0 || (bob.ups == 1 && ada.ups == 1));
+    if (bob.downs + ada.downs == 0) {
+        return 1;
+    }
+    close_both();
+    return 0;
+}
+
+/* It bounds the handshake and nothing after. A machine that is busy needs more time. */
+static void the_deadline_ends_with_the_handshake(struct place *place)
+{
+    uint64_t until_us;
+    uint32_t handshake_ms = SHORT_MS;
+    struct conn *at_bob;
+    place->hub.delay_us = 1000;
+    while (!pair_within(place, handshake_ms, &at_bob)) {
+        handshake_ms *= 2;
+    }
+    until_us = place->env->now_us + 3000 * (uint64_t)handshake_ms;
+    while (place->env->now_us <= until_us) {
+        conn_offer(at_bob, 1);
+        place_turn(place);
+    }
+    CHECK(bob.downs + ada.downs == 0, "%s; %s", at_bob->detail, ada.newest->detail);
+    close_both();
+}
+
 const struct test_case address_cases[] = {
     {"any_port_is_a_real_one", 0, any_port_is_a_real_one},
     {"a_port_in_use", 0, a_port_in_use},
@@ -321,5 +359,6 @@ const struct test_case address_cases[] = {
     {"a_handshake_that_takes_too_long", NEEDS_HUB, a_handshake_that_takes_too_long},
     {"an_acceptor_that_says_nothing", NEEDS_SOCKETS, an_acceptor_that_says_nothing},
     {"a_dialler_that_says_nothing", NEEDS_SOCKETS, a_dialler_that_says_nothing},
+    {"the_deadline_ends_with_the_handshake", 0, the_deadline_ends_with_the_handshake},
     {NULL, 0, NULL},
 };

@@ -32,6 +32,7 @@ static void with_flush_all_arrives(struct place *place)
     for (uint64_t count = 0; count < 1000000; count = count * 7 + 1) {
         open_pair(place);
         place->hub.delay_us = 2000;
+        place->hub.jitter_us = 50000; /* the end must not overtake */
         conn_offer(at_bob, count);
         conn_close(at_bob, KITH_REASON_LEFT, 1);
         CHECK(at_bob->downs == 0, "down inside close()");

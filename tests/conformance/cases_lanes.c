@@ -96,6 +96,46 @@ static void huge_lanes(struct place *place)
     close_pair();
 }
 
+/* ---- what goes first --------------------------------------------------------------------- */
+
+static unsigned chunks, chunks_since_pull;
+
+/* Control and datagrams that are there are asked for before a lane is, and control again after each
+ * chunk. */
+static void check_order(struct conn *conn, enum moment moment)
+{
+    if (conn != at_ada) {
+        return;
+    }
+    if (moment == AT_LANE_TOOK) {
+        CHECK(conn->pulled == conn->offered, "a lane goes before control");
+        CHECK(conn->datagram_first == conn->datagram_last, "a lane goes before a datagram");
+        CHECK(++chunks_since_pull == 1, "control is not asked for between two chunks");
+        if (++chunks == 2) {
+            conn->offered += 100; /* something urgent turns up */
+        }
+    } else if (moment == AT_PULL) {
+        chunks_since_pull = 0;
+    }
+}
+
+static void control_before_datagrams_before_lanes(struct place *place)
+{
+    open_pair(place);
+    chunks = chunks_since_pull = 0;
+    ada.hook = check_order;
+    at_ada->offered = 3000;
+    if (place_can(place, KITH_DRIVER_DATAGRAMS)) {
+        conn_datagram(at_ada, 100);
+        conn_datagram(at_ada, 100);
+    }
+    lane_offer(at_ada, 1, 100000);
+    lane_offer(at_ada, 2, 100000);
+    UNTIL(place, lanes_came(at_ada, at_bob) && at_bob->came == 3100);
+    CHECK(chunks > 10, "%u chunks", chunks);
+    close_pair();
+}
+
 /* ---- streams that do not wait for each other --------------------------------------------- */
 
 static unsigned overtakings;
@@ -241,6 +281,8 @@ const struct test_case lane_cases[] = {
     {"a_lane_that_does_not_begin_at_zero", NEEDS_MANY_LANES, a_lane_that_does_not_begin_at_zero},
     {"a_byte_of_a_lane_at_a_time", NEEDS_MANY_LANES, a_byte_at_a_time},
     {"huge_lanes", NEEDS_MANY_LANES, huge_lanes},
+    {"control_before_datagrams_before_lanes", NEEDS_MANY_LANES,
+     control_before_datagrams_before_lanes},
     {"streams_overtake", NEEDS_MANY_LANES | NEEDS_HUB, streams_overtake},
     {"a_lane_is_blocked", NEEDS_MANY_LANES | NEEDS_HUB, a_lane_is_blocked},
     {"done_late_and_early", NEEDS_MANY_LANES, done_late_and_early},

@@ -112,10 +112,21 @@ uint64_t lane_pattern(int from_dialler, uint64_t lane, uint64_t offset)
     return control_pattern(from_dialler, offset) + (lane + 1) * 977;
 }
 
+/* What a driver does not ask for never fails. */
+static void *own_alloc(struct place *place, size_t bytes)
+{
+    void *block;
+    place->spared = 1;
+    block = kith_alloc(place->env, bytes);
+    place->spared = 0;
+    CHECK(block != NULL, "out of memory");
+    return block;
+}
+
 /* ---- cores ------------------------------------------------------------------------------- */
 
-void core_open_with(struct core *core, struct place *place, kith_security security,
-                    uint32_t handshake_ms)
+kith_err core_try_open(struct core *core, struct place *place, kith_security security,
+                       uint32_t handshake_ms)
 {
     kith_err err;
     memset(core, 0, sizeof *core);
@@ -126,8 +137,7 @@ void core_open_with(struct core *core, struct place *place, kith_security securi
         core->keys[core->key_count++] = double_key;
         core->dial_key = &core->keys[0];
     }
-    core->endpoint = kith_alloc(place->env, place->driver->endpoint_bytes);
-    CHECK(core->endpoint != NULL, "out of memory");
+    core->endpoint = own_alloc(place, place->driver->endpoint_bytes);
     core->endpoint->driver = place->driver;
     core->endpoint->env = place->env;
     core->endpoint->session = core;
@@ -136,6 +146,16 @@ void core_open_with(struct core *core, struct place *place, kith_security securi
     down_enter();
     err = place->driver->endpoint_open(core->endpoint);
     down_leave();
+    if (err != KITH_OK) {
+        kith_free(place->env, core->endpoint);
+    }
+    return err;
+}
+
+void core_open_with(struct core *core, struct place *place, kith_security security,
+                    uint32_t handshake_ms)
+{
+    kith_err err = core_try_open(core, place, security, handshake_ms);
     CHECK(err == KITH_OK, "%s: %s", kith_err_name(err), kith_detail());
 }
 
@@ -208,8 +228,7 @@ struct port *core_listen(struct core *core, const char *host, uint16_t number, k
     kith_err unasked;
     CHECK(port != NULL, "out of memory");
     port->core = core;
-    port->port = kith_alloc(place->env, place->driver->port_bytes);
-    CHECK(port->port != NULL, "out of memory");
+    port->port = own_alloc(place, place->driver->port_bytes);
     port->port->endpoint = core->endpoint;
     port->port->listener = port;
     down_enter();
@@ -258,8 +277,7 @@ static struct conn *conn_new(struct core *core, int dialled)
     conn->core = core;
     conn->dialled = dialled;
     conn->release.run = release;
-    conn->link = kith_alloc(core->place->env, core->place->driver->link_bytes);
-    CHECK(conn->link != NULL, "out of memory");
+    conn->link = own_alloc(core->place, core->place->driver->link_bytes);
     conn->link->endpoint = core->endpoint;
     conn->link->conn = conn;
     kith_list_append(&core->conns, &conn->node);

@@ -116,6 +116,9 @@ struct conn {
 void core_open(struct core *core, struct place *place);
 void core_open_with(struct core *core, struct place *place, kith_security security,
                     uint32_t handshake_ms);
+/* May fail; then there is nothing to close. */
+kith_err core_try_open(struct core *core, struct place *place, kith_security security,
+                       uint32_t handshake_ms);
 /* Closes what is open without flushing, waits until all is down, closes the endpoint. */
 void core_close(struct core *core);
 /* Every link at once, without flushing. Legal inside an up-call. */

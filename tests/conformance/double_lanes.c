@@ -47,7 +47,7 @@ void lane_offer(struct conn *conn, uint64_t number, uint64_t count)
 static void drop_chunk(struct chunk *chunk)
 {
     kith_list_remove(&chunk->node);
-    memset(chunk->bytes, 0xdd, chunk->count);
+    place_poison(chunk->bytes, chunk->count);
     free(chunk);
 }
 

@@ -33,8 +33,8 @@ static const struct transport transports[] = {
 };
 
 static const struct test_case *const lists[] = {
-    address_cases, exchange_cases, closing_cases, fault_cases,    secure_cases,
-    hostile_cases, crowd_cases,    lane_cases,    datagram_cases,
+    address_cases, exchange_cases, closing_cases,  fault_cases,    secure_cases, hostile_cases,
+    crowd_cases,   lane_cases,     datagram_cases, scarcity_cases, core_cases,
 };
 
 enum {

@@ -41,6 +41,12 @@ union head {
     max_align_t alignment;
 };
 
+void place_poison(void *block, size_t bytes)
+{
+    static void *(*const volatile overwrite)(void *, int, size_t) = memset;
+    (void)overwrite(block, 0xdd, bytes);
+}
+
 /* Fresh memory is never zero and freed memory is overwritten, so that nothing passes by luck. */
 static void *counted_realloc(void *user, void *block, size_t bytes)
 {
@@ -48,6 +54,9 @@ static void *counted_realloc(void *user, void *block, size_t bytes)
     union head *old = block != NULL ? (union head *)block - 1 : NULL;
     union head *made = NULL;
     if (bytes > 0) {
+        if (!place->spared && ++place->requests == place->fail_at) {
+            return NULL;
+        }
         made = malloc(sizeof *made + bytes);
         CHECK(made != NULL, "out of memory");
         made->bytes = bytes;
@@ -62,7 +71,7 @@ static void *counted_realloc(void *user, void *block, size_t bytes)
     if (old != NULL) {
         place->blocks--;
         place->bytes -= old->bytes;
-        memset(old, 0xdd, sizeof *old + old->bytes);
+        place_poison(old, sizeof *old + old->bytes);
         free(old);
     }
     return made != NULL ? made + 1 : NULL;

@@ -31,7 +31,10 @@ struct place {
     struct kith_env *env;
     uint64_t random; /* state */
     size_t blocks, bytes, peak_bytes;
-    size_t fds; /* open when the place was made */
+    uint64_t requests,
+        fail_at; /* for memory; the one that fails, 0 = none. Not those in between: */
+    int spared;  /* the double asks for itself */
+    size_t fds;  /* open when the place was made */
     uint64_t deadline_us;
     int has_sockets;
 
@@ -65,6 +68,9 @@ void place_patience(struct place *place);
 uint64_t place_random(struct place *place);
 /* Below bound, which is 1 or more. */
 size_t place_below(struct place *place, size_t bound);
+
+/* Overwrites memory that is to be freed, which a compiler would leave out of a plain memset(). */
+void place_poison(void *block, size_t bytes);
 
 /* Bytes of the C library's heap in use, where it says so; else 0. Libraries below a driver do not
  * use the env. */

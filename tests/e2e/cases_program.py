@@ -12,8 +12,9 @@ def help_and_version(c):
     shown = c.run("--help")
     check(shown.status == 0 and not shown.stderr, f"--help: {shown.status}, {shown.stderr_text()}")
     for word in ("--name", "--session", "--key", "--insecure", "--listen", "--connect", "--json",
-                 "--verbose", "--new-key", "--help", "--version", "/to", "/peers", "Exit status"):
+                 "--verbose", "--new-key", "--help", "--version", "/to", "/peers", "/stats", "Exit status"):
         check(word in shown.stdout_text(), f"--help does not tell of {word}")
+    check(c.run("-h").stdout == shown.stdout, "-h says something else than --help")
     version = c.run("--version")
     check(version.status == 0 and re.fullmatch(r"kith-chat \d+\.\d+\.\d+", version.stdout_text()),
           f"--version: {version.status}, {version.stdout_text()!r}")
@@ -79,9 +80,11 @@ def json_schema(c):
     alice, bob = pair(c, key)
     bob.say("hello")
     bob.expect("delivered")
-    for line in ("/peers", "/help", "/dance", "/to nobody hello"):
+    for line in ("/peers", "/stats", "/help", "/dance", "/to nobody hello"):
         bob.say(line)
     bob.expect("undelivered")
+    stats = bob.expect("stats")
+    check(stats["links_authenticated"] == 1 and stats["peers"][0]["messages_sent"] == 1, f"{stats}")
     bob.close_input()
     bob.expect_exit(1)
     alice.expect_peer("bob", "departed", reason="LEFT")

@@ -10,11 +10,10 @@ import socket
 import struct
 
 from cases_dialling import read_head
-from harness import DEADLINE_S, Failure, Server, case, check
+from harness import DEADLINE_S, Failure, Server, as_stranger, case, check
 
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-QUICK_S = 4  # less than a library waits when it has forgotten to close
 
 
 def frame(mask, first, payload=b"", length=None):
@@ -64,7 +63,7 @@ class Wire:
     def __init__(self, connection, masked):
         self.connection = connection
         self.masked = masked  # whether what comes must be
-        connection.settimeout(QUICK_S)
+        connection.settimeout(DEADLINE_S)
 
     def take(self, count):
         got = b""
@@ -94,7 +93,7 @@ class Wire:
             except (EOFError, ConnectionResetError):
                 return None
             except TimeoutError:
-                raise Failure(f"nothing came, and no end, within {QUICK_S} s") from None
+                raise Failure(f"nothing came, and no end, within {DEADLINE_S} s") from None
             if got == first:
                 return payload
 
@@ -135,39 +134,24 @@ def expect_closed(name, wire, frames, expected):
     check(got == expected, f"{name}: close code {got} instead of {expected}")
 
 
-@case
-def rfc6455_server(c):
-    """What a stranger may not send to a listener."""
-    alice = c.chat("alice", insecure=True)
-    for name, frames, expected in BROKEN:
-        with client(alice) as raw:
-            expect_closed(name, Wire(raw, masked=False),
-                          [frame(os.urandom(4), *f) for f in frames], expected)
-    for first in (FIN | BINARY, FIN | PING, FIN | CLOSE):
-        with client(alice) as raw:
-            expect_closed("no mask", Wire(raw, masked=False), [frame(None, first)], 1002)
-    bob = c.chat("bob", "--connect", alice.url(), insecure=True)
-    alice.expect_peer("bob")
-    check(len(alice.all("peer")) == 1, "alice reported a stranger as a peer")
-    bob.leave()
-    alice.leave()
+def meet_listener(chat, talk):
+    """talk(wire) with a listener, as a stranger who connects to it."""
+    def once():
+        with client(chat) as raw:
+            talk(Wire(raw, masked=False))
+    as_stranger(once)
 
 
-@case
-def rfc6455_client(c):
-    """What a server may not send to a dialler. It dials on after each, for a while; so one dialler
-    meets one server for each line of the table."""
-    table = [(name, [frame(None, *f) for f in frames], expected)
-             for name, frames, expected in BROKEN]
-    for first in (FIN | BINARY, FIN | PING, FIN | CLOSE):
-        table.append(("a mask", [frame(b"mask", first)], 1002))
-    for name, frames, expected in table:
+def meet_dialler(c, talk):
+    """talk(wire) with a dialler. It dials on after most of what it hears, so each time it is a new one,
+    and its first connection counts."""
+    def once():
         outcome = queue.Queue()
 
         def serve(connection):
-            upgrade(connection)
             try:
-                expect_closed(name, Wire(connection, masked=True), frames, expected)
+                upgrade(connection)
+                talk(Wire(connection, masked=True))
                 outcome.put(None)
             except Exception as problem:
                 outcome.put(problem)
@@ -178,6 +162,33 @@ def rfc6455_client(c):
             bob.end()
         if problem is not None:
             raise problem
+    as_stranger(once)
+
+
+@case
+def rfc6455_server(c):
+    """What a stranger may not send to a listener."""
+    alice = c.chat("alice", insecure=True)
+    for name, frames, expected in BROKEN:
+        data = [frame(os.urandom(4), *f) for f in frames]
+        meet_listener(alice, lambda wire: expect_closed(name, wire, data, expected))
+    for first in (FIN | BINARY, FIN | PING, FIN | CLOSE):
+        meet_listener(alice, lambda wire: expect_closed("no mask", wire, [frame(None, first)], 1002))
+    bob = c.chat("bob", "--connect", alice.url(), insecure=True)
+    alice.expect_peer("bob")
+    check(len(alice.all("peer")) == 1, "alice reported a stranger as a peer")
+    bob.leave()
+    alice.leave()
+
+
+@case
+def rfc6455_client(c):
+    """What a server may not send to a dialler."""
+    for name, frames, expected in BROKEN:
+        data = [frame(None, *f) for f in frames]
+        meet_dialler(c, lambda wire: expect_closed(name, wire, data, expected))
+    for first in (FIN | BINARY, FIN | PING, FIN | CLOSE):
+        meet_dialler(c, lambda wire: expect_closed("a mask", wire, [frame(b"mask", first)], 1002))
 
 
 def expect_taken(wire, mask):
@@ -207,21 +218,6 @@ def expect_taken(wire, mask):
 def rfc6455_taken(c):
     """What both sides must take."""
     alice = c.chat("alice", insecure=True)
-    with client(alice) as raw:
-        expect_taken(Wire(raw, masked=False), mask=True)
-    outcome = queue.Queue()
-
-    def serve(connection):
-        upgrade(connection)
-        try:
-            expect_taken(Wire(connection, masked=True), mask=None)
-            outcome.put(None)
-        except Exception as problem:
-            outcome.put(problem)
-
-    with Server(serve) as server:
-        c.chat("bob", "--connect", f"ws://127.0.0.1:{server.port}", insecure=True)
-        problem = outcome.get(timeout=DEADLINE_S)
-    if problem is not None:
-        raise problem
+    meet_listener(alice, lambda wire: expect_taken(wire, mask=True))
+    meet_dialler(c, lambda wire: expect_taken(wire, mask=None))
     alice.leave()

@@ -7,19 +7,19 @@ from harness import Process, case, check
 CIPHER = "TLS_AES_128_GCM_SHA256"
 
 
-def pair(c, key, **more):
+def pair(c, key, *options, **more):
     """Bob has dialled alice, and each knows of the other."""
-    alice = c.chat("alice", key=key, **more)
-    bob = c.chat("bob", "--connect", alice.url(), key=key, **more)
+    alice = c.chat("alice", *options, key=key, **more)
+    bob = c.chat("bob", "--connect", alice.url(), *options, key=key, **more)
     alice.expect_peer("bob")
     bob.expect_peer("alice")
     return alice, bob
 
 
-def three(c, key):
+def three(c, key, *options):
     """Alice, bob and carol, each connected to both others."""
-    alice, bob = pair(c, key)
-    carol = c.chat("carol", "--connect", alice.url(), "--connect", bob.url(), key=key)
+    alice, bob = pair(c, key, *options)
+    carol = c.chat("carol", "--connect", alice.url(), "--connect", bob.url(), *options, key=key)
     for one in (alice, bob):
         one.expect_peer("carol")
     for name in ("alice", "bob"):

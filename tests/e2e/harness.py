@@ -10,13 +10,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
 import schema
 
-DEADLINE_S = 30.0  # of one wait; a sanitizer build on a busy machine takes its time
+# Of one wait. None takes a tenth of it where nothing hangs, and none is there to measure time: what is
+# to come at once has another reason or status than what comes after a time-out.
+DEADLINE_S = 60.0
 BIN = None         # the folder of the programs, a pathlib.Path; set by run.py
 LOG_LINES_MAX = 60
 
@@ -238,7 +241,7 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} did not end in {deadline_s or DEADLINE_S} s") from None
         for reader in self.readers:
-            reader.join(5)
+            reader.join(DEADLINE_S)
         return self.status
 
     def expect_exit(self, status=0, deadline_s=None):
@@ -322,24 +325,57 @@ class Chat(Process):
 
 # ---- ports and sockets ------------------------------------------------------------------------------
 
-_ports_given = set()
+_ports_given = {}  # port → the lock that keeps other runs of this program from taking it as well
 _ports_lock = threading.Lock()
 
 
+def ports_not_given_by_system():
+    """Below or above those that the system takes for whoever asks for any."""
+    try:
+        text = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+        low, high = map(int, text.split())
+    except (OSError, ValueError):
+        low, high = 32768, 60999
+    outside = [port for port in range(10000, 65536) if not low <= port <= high]
+    return outside if len(outside) > 1000 else range(10000, 65536)
+
+
 def free_port():
-    """A port on 127.0.0.1 that is free now and that the system gives to nobody by itself: below the
-    range from which it takes ports for those who ask for any."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with _ports_lock, socket.socket() as probe:
+    """A port on 127.0.0.1 that is free now and stays so: the system gives it to nobody by itself, and
+    no other run of these cases on this machine takes it while this one lasts."""
+    with _ports_lock:
+        ports = ports_not_given_by_system()
+        while True:
+            port = random.choice(ports)
             if port in _ports_given:
                 continue
+            lock = socket.socket(socket.AF_UNIX)
             try:
-                probe.bind(("127.0.0.1", port))
+                if sys.platform == "linux":  # a name of no file, gone with this process
+                    lock.bind(f"\0kith-e2e-port-{port}")
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
             except OSError:
+                lock.close()
                 continue
-            _ports_given.add(port)
+            _ports_given[port] = lock
             return port
+
+
+HANDSHAKE_S = 10  # Kith's default: whoever has not finished by then is sent away
+STRANGER_TRIES = 5
+
+
+def as_stranger(talk):
+    """Runs talk(), which connects and never becomes a peer. Where that took so long that it may have
+    been sent away for its slowness, it is no finding: again."""
+    for left in reversed(range(STRANGER_TRIES)):
+        start = time.monotonic()
+        try:
+            return talk()
+        except (Failure, OSError):
+            if left == 0 or time.monotonic() - start < HANDSHAKE_S:
+                raise
 
 
 def talk_raw(port, data, deadline_s=None):

@@ -71,6 +71,15 @@ def give_up():
     os._exit(1)
 
 
+def let_children_hear_signals():
+    """Whoever started us in the background or with nohup had us ignore some signals, and our children
+    would. What we have a function for is at its default in them."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs the end-to-end cases.")
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parents[1] / "build" / "bin",
@@ -79,6 +88,8 @@ def main():
     parser.add_argument("filter", nargs="?", default="", metavar="FILTER",
                         help="run the cases whose name matches this regular expression")
     options = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):  # whatever the locale can show, a line must come out
+        stream.reconfigure(errors="backslashreplace")
     harness.BIN = options.bin.resolve()
     cases = {name: f for name, f in load().items() if re.search(options.filter, name)}
     if options.list:
@@ -88,6 +99,7 @@ def main():
         print(f"not ok: no case matches {options.filter!r}\n0 passed, 1 failed")
         return 1
 
+    let_children_hear_signals()
     watchdog = threading.Timer(WATCHDOG_S, give_up)
     watchdog.daemon = True
     watchdog.start()

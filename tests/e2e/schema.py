@@ -25,6 +25,16 @@ def is_peer(value):
         and is_whole(value["rtt_us"])
 
 
+PEER_COUNTERS = ("rtt_us", "messages_sent", "messages_received", "message_bytes_sent",
+                 "message_bytes_received", "unsent_bytes", "retained_bytes", "window_bytes",
+                 "times_blocked")
+
+
+def is_peer_stats(value):
+    return isinstance(value, dict) and set(value) == {"id", "name", *PEER_COUNTERS} \
+        and is_id(value["id"]) and all(is_whole(value[key]) for key in PEER_COUNTERS)
+
+
 SIMPLE = {
     "text": lambda value: isinstance(value, str),
     "number": lambda value: is_whole(value) and value >= 0,
@@ -32,6 +42,7 @@ SIMPLE = {
     "id": is_id,
     "id or empty": lambda value: value == "" or is_id(value),
     "peer": is_peer,
+    "peer stats": is_peer_stats,
 }
 
 
@@ -63,7 +74,7 @@ def parse(text):
     return events, examples
 
 
-EVENTS, EXAMPLES = parse(PAGE.read_text())
+EVENTS, EXAMPLES = parse(PAGE.read_text("utf-8"))
 
 
 def problems_of(event):

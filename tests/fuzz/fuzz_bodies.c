@@ -86,14 +86,18 @@ static void auth(const uint8_t *body, size_t length)
 static void info(const uint8_t *body, size_t length)
 {
     struct kith_info read, second;
-    uint8_t again[KITH_NAME_BYTES_MAX + 1];
+    uint8_t again[KITH_INFO_OWN_BYTES_MAX];
     if (kith_info_decode(body, length, &read)) {
-        size_t again_length = kith_info_encode(read.name, again);
+        size_t again_length = kith_info_encode(&read, again);
         MUST(kith_text_ok(read.name, strlen(read.name), 1, KITH_NAME_BYTES_MAX));
         MUST(kith_frame_length_ok(KITH_FRAME_INFO, again_length));
-        MUST(again_length <= length && memcmp(again, body, again_length) == 0);
+        MUST(read.claim.since != 0 ||
+             (again_length <= length && memcmp(again, body, again_length) == 0));
         MUST(kith_info_decode(again, again_length, &second));
         MUST(strcmp(read.name, second.name) == 0);
+        MUST(read.claim.since <= read.claim.generation);
+        MUST(read.claim.since == second.claim.since && read.claim.alive == second.claim.alive &&
+             read.claim.generation == second.claim.generation);
     }
 }
 

@@ -71,6 +71,7 @@ size_t intruder_table(struct intruders *all, int with_fresh, uint8_t out[KITH_AD
 
 void intruder_shake(struct stranger *eve, unsigned which, size_t at, unsigned change)
 {
+    static const struct kith_info own = {"Eve", {0, 0, 0}};
     uint8_t body[KITH_AUTH_BYTES_MAX];
     const uint8_t *came;
     static const uint64_t types[] = {KITH_FRAME_HELLO, KITH_FRAME_AUTH, KITH_FRAME_INFO,
@@ -89,7 +90,7 @@ void intruder_shake(struct stranger *eve, unsigned which, size_t at, unsigned ch
         length = stranger_sign_auth(eve, body);
         break;
     case 2:
-        length = kith_info_encode("Eve", body);
+        length = kith_info_encode(&own, body);
         break;
     default:
         if (stranger_find(eve, KITH_FRAME_ADOPT, &came, &length)) {

@@ -326,6 +326,7 @@ static void draw_config(struct sim_actor *actor)
     kith_session_config *config = &actor->config;
     struct sim_random *random = &sim->ops;
     *config = (kith_session_config)KITH_SESSION_CONFIG_INIT;
+    config->resume_window_ms = KITH_RESUME_OFF;
     config->display_name = actor->name;
     config->session_name = "sim";
     config->security = plan->secure ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;

@@ -68,7 +68,10 @@ struct sim_half *sim_model_connected(struct sim *sim, struct sim_actor *actor, k
         SIM_CHECK(sim, !kith_id_equal(&known, &id), "%s: connected twice to one id", actor->name);
     }
     assoc = find_assoc(sim, arbiter ? actor->number : theirs->number, since);
-    if (assoc == NULL) {
+    /* A follower may have lost its link, and with it the association, before the arbiter heard of
+     * it: that one offers it anew over another link, and both begin at zero. */
+    if (assoc == NULL || (!arbiter && assoc->halves[1].state == SIM_HALF_DEPARTED &&
+                          assoc->halves[0].state == SIM_HALF_UNKNOWN)) {
         assoc = new_assoc(sim, arbiter ? actor->number : theirs->number, since);
     }
     half = &assoc->halves[arbiter ? 0 : 1];

@@ -246,6 +246,7 @@ static void talk_to_ada(void)
 /* A whole handshake, as dialer or acceptor, then `frames` frames of anything. */
 static void attack(uint64_t seed, unsigned one_in, int frames)
 {
+    const struct kith_info info = {"Eve", {0, 0, 0}};
     uint8_t body[KITH_AUTH_BYTES_MAX], out[KITH_ADOPT_BYTES_MAX];
     const uint8_t *came;
     uint64_t offset = 0;
@@ -257,7 +258,7 @@ static void attack(uint64_t seed, unsigned one_in, int frames)
     if (seed % 3 == 0) {
         stranger_is_dialled(&eve, ada);
     } else {
-        cr_assert(stranger_connect(&eve));
+            cr_assert(stranger_connect(&eve));
     }
     eve.auth.binding_type = secure ? KITH_BINDING_EXPORTER : KITH_BINDING_NONE;
     kith_hello_encode(&eve.hello, eve.hello_sent);
@@ -265,7 +266,7 @@ static void attack(uint64_t seed, unsigned one_in, int frames)
     if (stranger_find(&eve, KITH_FRAME_HELLO, &came, &length)) {
         memcpy(eve.hello_came, came, KITH_HELLO_BYTES);
         send(KITH_FRAME_AUTH, body, stranger_sign_auth(&eve, body));
-        send(KITH_FRAME_INFO, body, kith_info_encode("Eve", body));
+        send(KITH_FRAME_INFO, body, kith_info_encode(&info, body));
         if (stranger_find(&eve, KITH_FRAME_ADOPT, &came, &length) &&
             kith_adopt_decode(came, length, 1, &eve.adopt)) {
             send(KITH_FRAME_ADOPTED, out, kith_adopt_encode(&eve.adopt, 0, out));
@@ -308,7 +309,7 @@ Test(attack, peers_that_send_anything_mutated)
 Test(attack, coming_and_going)
 {
     open_world(1, 0);
-    for (int i = 0; i < 500; i++) {
+    for (uint64_t i = 0; i < bench_rounds(500); i++) {
         stranger_make(&eve, &strangers, ada, 0);
         cr_assert(stranger_connect(&eve));
         stranger_shake(&eve);

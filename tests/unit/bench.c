@@ -38,10 +38,20 @@ void bench_fill(struct bench_random *random, void *out, size_t count)
     }
 }
 
+static int is_slow(void)
+{
+    const char *slow = getenv("KITH_TEST_SLOW");
+    return slow != NULL && slow[0] != '\0';
+}
+
 uint64_t bench_rounds(uint64_t rounds)
 {
-    const char *wrapper = getenv("KITH_TEST_WRAPPER");
-    return wrapper != NULL && wrapper[0] != '\0' ? rounds / 10 + 1 : rounds;
+    return is_slow() ? rounds / 10 + 1 : rounds;
+}
+
+size_t bench_step(void)
+{
+    return is_slow() ? 9 : 1;
 }
 
 static kith_err random_bytes(void *user, uint8_t *out, size_t count)

@@ -21,9 +21,11 @@ uint64_t bench_next(struct bench_random *random);
 size_t bench_below(struct bench_random *random, size_t bound);
 void bench_fill(struct bench_random *random, void *out, size_t count);
 
-/* How many of so many rounds to run: all, or some where tests run under a slow tool (tests/logged
- * has KITH_TEST_WRAPPER from tests/run --valgrind). */
+/* How many of so many rounds to run: all, or a tenth of them where tests run under a slow tool
+ * (KITH_TEST_SLOW is set under valgrind). */
 uint64_t bench_rounds(uint64_t rounds);
+/* The same for loops that look at every place of something: 1, or 9. */
+size_t bench_step(void);
 
 struct bench {
     struct kith_env env;

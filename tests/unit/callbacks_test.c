@@ -30,6 +30,7 @@ static void talk(void)
 {
     kith_session_config config = world_config("Ada");
     config.budget_bytes = 1 << 20;
+    config.resume_window_ms = 0;
     world_open(&world, 1);
     done = 0;
     ada = world_join(&world, &config);
@@ -50,6 +51,11 @@ static void talk(void)
         }
     }
     world_run(&world, 1000);
+    world.hub.unreachable = 1;
+    kith_memory_hub_cut(&world.hub); /* INTERRUPTED */
+    world_run(&world, 1000);
+    world.hub.unreachable = 0; /* and CONNECTED again */
+    world_run(&world, 6000);
     if (ada->listener != NULL) {
         cr_assert_eq(kith_listener_close(ada->listener), KITH_OK);
     }

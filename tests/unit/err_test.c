@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "bench.h"
 
 Test(err, every_error_has_a_name_and_a_text)
 {
@@ -176,10 +177,10 @@ static int valid_point(const uint8_t *at, size_t count)
 
 Test(err, two_byte_sequences)
 {
-    for (unsigned pair = 0x8000; pair < 0x10000; pair++) {
+    for (size_t pair = 0x8000; pair < 0x10000; pair += bench_step()) {
         const uint8_t text[2] = {(uint8_t)(pair >> 8), (uint8_t)pair};
         int expected = text[0] >= 0xc2 && text[0] < 0xe0 ? valid_point(text, 2) : 0;
-        cr_assert_eq(text_ok((const char *)text, 2), expected, "%04x", pair);
+        cr_assert_eq(text_ok((const char *)text, 2), expected, "%04zx", pair);
     }
 }
 

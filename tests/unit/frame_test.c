@@ -205,8 +205,8 @@ Test(frame, lengths_of_bodies)
         uint64_t type, min, max;
     } rules[] = {{0x02, 136, 136}, {0x04, 105, 1024}, {0x06, 2, 4096}, {0x08, 5, 32768},
                  {0x0a, 4, 32768}, {0x10, 3, 65553},  {0x12, 4, 32},   {0x18, 1, 131},
-                 {0x1a, 8, 8},     {0x1c, 8, 8},      {0x1f, 2, 16}};
-    static const uint64_t unknown[] = {0x00, 0x01, 0x03, 0x0c, 0x0e, 0x21, 0x2021};
+                 {0x1a, 8, 8},     {0x1c, 8, 8},      {0x1f, 2, 16},   {0x0e, 1, 8}};
+    static const uint64_t unknown[] = {0x00, 0x01, 0x03, 0x0c, 0x14, 0x21, 0x2021};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         cr_assert(kith_frame_known(rules[i].type));
         cr_assert_str_neq(kith_frame_name(rules[i].type), "?");

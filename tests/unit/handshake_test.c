@@ -474,16 +474,28 @@ Test(handshake, adopted_from_the_arbiter)
     world_close(&world);
 }
 
-Test(handshake, adopt_that_is_not_fresh)
+/* It resumes what this side does not have: the answer says so, and a fresh one follows. */
+Test(handshake, adopt_of_an_association_that_is_forgotten)
 {
     struct kith_adopt adopt = good_adopt;
+    const uint8_t *body;
+    size_t length;
+    uint64_t since;
     open_plain();
     meet(1);
     stranger_authenticate(&eve);
     adopt.fresh = 0;
     send_adopt(KITH_FRAME_ADOPT, &adopt);
-    expect_end(KITH_REASON_PROTOCOL);
-    world_close(&world);
+    cr_assert(stranger_find(&eve, KITH_FRAME_FORGOTTEN, &body, &length));
+    cr_assert(kith_forgotten_decode(body, length, &since));
+    cr_assert_eq(since, adopt.since);
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 0);
+    adopt.fresh = 1;
+    adopt.generation = adopt.since = 6;
+    send_adopt(KITH_FRAME_ADOPT, &adopt);
+    cr_assert(stranger_find(&eve, KITH_FRAME_ADOPTED, &body, &length));
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+    close_world();
 }
 
 Test(handshake, adopt_that_claims_bytes)

@@ -540,7 +540,7 @@ static void exchange(uint64_t seed, uint64_t budget, size_t largest)
 
 Test(lane_rx, lanes_never_wait_for_each_other_for_ever)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= bench_rounds(60); seed++) {
         uint64_t budget = UINT64_C(1) << (17 + seed % 3);
         exchange(seed, budget, (size_t)(seed % 2 ? budget / 2 : budget / 16 + seed));
     }

@@ -117,7 +117,7 @@ def frame(kind, body):
 
 HELLO, AUTH, INFO, ADOPT, ADOPTED = 0x02, 0x04, 0x06, 0x08, 0x0A
 DATA, CREDIT, CLOSE, PING, PONG = 0x10, 0x12, 0x18, 0x1A, 0x1C
-DATAGRAM, BLOCKED = 0x1D, 0x1F
+DATAGRAM, BLOCKED, FORGOTTEN = 0x1D, 0x1F, 0x0E
 
 # ---- section 5.1: HELLO --------------------------------------------------------------------------
 
@@ -194,6 +194,11 @@ def credit(lane, received, consumed, limit):
     return b"".join(map(varint, (lane, received, consumed, limit)))
 
 
+def claim(since, generation, alive):
+    return (b"\x81\x00\x11" + since.to_bytes(8, "big") + generation.to_bytes(8, "big")
+            + bytes([alive]))
+
+
 def blocked(lane, limit):
     return varint(lane) + varint(limit)
 
@@ -268,6 +273,9 @@ def header():
             ("adopt_moved", adopt(2**62 - 1, 16384, 0, MOVED_LANES)),
             ("adopted_empty", adopted(64, 1, [])),
             ("credit", credit(3, 70000, 69000, 1100000)), ("credit_zero", credit(0, 0, 0, 0)),
+            ("info_claim", info("Ünal".encode(), claim(5, 7, 1))),
+            ("info_bad_claim", info("Ünal".encode(), claim(8, 7, 1))),
+            ("forgotten", varint(16384)),
             ("blocked", blocked(7, 65536)), ("blocked_zero", blocked(0, 0)),
             ("close", close(5, "geh weg — 走開".encode())), ("close_bare", close(1)),
             ("data", data(0, 0, 0, record(b"hello"))),
@@ -282,6 +290,7 @@ def header():
              ("ADOPTED", frame(ADOPTED, adopted(9, 9, FRESH_LANES))),
              ("DATA", frame(DATA, data(7, 2**40 + 3, 0, record(bytes(300))))),
              ("CREDIT", frame(CREDIT, credit(3, 70000, 69000, 1100000))),
+             ("FORGOTTEN", frame(FORGOTTEN, varint(16384))),
              ("BLOCKED", frame(BLOCKED, blocked(7, 65536))),
              ("DATAGRAM", frame(DATAGRAM, b"now or never")),
              ("PING", frame(PING, bytes(range(0xC0, 0xC8)))),

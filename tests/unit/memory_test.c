@@ -55,7 +55,7 @@ static void fail_each(int secure, uint64_t fail_count)
 {
     uint64_t requests = talk(secure, 0, 0);
     cr_assert_gt(requests, 50);
-    for (uint64_t n = 1; n <= requests; n++) {
+    for (uint64_t n = 1; n <= requests; n += bench_step()) {
         (void)talk(secure, n, fail_count);
     }
 }
@@ -130,7 +130,7 @@ Test(memory, no_more_timers)
 /* The same with large messages under way, which grow buffers on both sides. */
 Test(memory, none_for_a_large_message)
 {
-    for (uint64_t n = 1; n <= 40; n++) {
+    for (uint64_t n = 1; n <= bench_rounds(40); n++) {
         struct actor *ada, *bob;
         world_open(&world, 1);
         world_pair(&world, &ada, &bob);

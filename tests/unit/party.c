@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const kith_key shared_key = {
     "party", {7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5, 9, 0, 4, 5, 2, 3, 5, 3, 6, 0, 2, 8, 7}, 24};
@@ -189,6 +190,8 @@ void party_open(struct party *party, kith_loop *loop, const char *name, int secu
     config.display_name = name;
     config.session_name = "party";
     config.security = secure ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
+    config.handshake_ms = PARTY_HANDSHAKE_MS;
+    config.idle_ping_ms = PARTY_IDLE_PING_MS;
     cr_assert_eq(party_open_config(party, loop, &config), KITH_OK, "%s", kith_detail());
     if (secure) {
         cr_assert_eq(kith_session_add_key(party->session, &shared_key, KITH_KEY_DIAL), KITH_OK);
@@ -200,14 +203,17 @@ void party_listen(struct party *party, const char *url)
     kith_loop *loop = kith_session_loop(party->session);
     cr_assert_eq(kith_listen(party->session, url, NULL, &party->listener), KITH_OK, "%s",
                  kith_detail());
-    for (int i = 0; i < 100 && party->listening + party->listener_failed == 0; i++) {
+    for (uint64_t end_ms = party_deadline_ms(); party->listening + party->listener_failed == 0;) {
+        cr_assert_lt(party_now_ms(), end_ms, "neither listening nor failed");
         cr_assert_eq(kith_loop_step(loop, 100), KITH_OK);
     }
 }
 
 kith_err party_dial(struct party *party, const char *url)
 {
-    return kith_dial_open(party->session, url, NULL, &party->dial);
+    kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
+    options.give_up_ms = PARTY_GIVE_UP_MS;
+    return kith_dial_open(party->session, url, &options, &party->dial);
 }
 
 void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure)
@@ -221,10 +227,24 @@ void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure)
     party_until(loop, &a->connected, 1);
 }
 
-void party_until(kith_loop *loop, const unsigned *count, unsigned want)
+uint64_t party_now_ms(void)
 {
-    for (int i = 0; *count < want; i++) {
-        cr_assert_lt(i, 5000, "it did not happen");
-        cr_assert_eq(kith_loop_step(loop, 10), KITH_OK);
+    struct timespec now;
+    cr_assert_eq(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t party_deadline_ms(void)
+{
+    return party_now_ms() + PARTY_WAIT_MS;
+}
+
+void party_wait(kith_loop *loop, const unsigned *count, unsigned want, const char *what,
+                const char *file, int line)
+{
+    for (uint64_t end_ms = party_deadline_ms(); *count < want;) {
+        cr_assert_lt(party_now_ms(), end_ms, "%s:%d: %s is %u, not %u, after %d ms", file, line,
+                     what, *count, want, PARTY_WAIT_MS);
+        cr_assert_eq(kith_loop_step(loop, 100), KITH_OK);
     }
 }

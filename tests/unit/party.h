@@ -11,6 +11,16 @@
 
 #include "kith/kith.h"
 
+enum {
+    /* No wait takes that long unless something hangs, however busy the machine is. */
+    PARTY_WAIT_MS = 60000,
+    /* Time that passes must decide nothing: each is far above PARTY_WAIT_MS, or as far as it can
+       be. */
+    PARTY_GIVE_UP_MS = 600000,
+    PARTY_HANDSHAKE_MS = 120000,
+    PARTY_IDLE_PING_MS = 600000,
+};
+
 struct party {
     kith_session *session; /* NULL once closed */
     kith_peer *peer;       /* the last one connected, NULL once it departed */
@@ -33,16 +43,24 @@ void party_loop_free(kith_loop **loop);
 /* Blocks held at this moment. */
 size_t party_blocks(void);
 
-/* Opens a session; secure: with a key that all parties share, to be dialled with. */
+/* Opens a session; secure: with a key that all parties share, to be dialled with. Its time-outs are
+ * those above. */
 void party_open(struct party *party, kith_loop *loop, const char *name, int secure);
 kith_err party_open_config(struct party *party, kith_loop *loop, const kith_session_config *config);
 /* Listens, and runs the loop until the outcome is known. */
 void party_listen(struct party *party, const char *url);
+/* Dials for PARTY_GIVE_UP_MS. */
 kith_err party_dial(struct party *party, const char *url);
 /* Two parties that are connected over SCHEME://127.0.0.1. */
 void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure);
 
-/* Steps the loop until *count is at least want; fails when it takes too long. */
-void party_until(kith_loop *loop, const unsigned *count, unsigned want);
+/* Steps the loop until *count is at least want; fails when that takes longer than PARTY_WAIT_MS. */
+#define party_until(loop, count, want) party_wait(loop, count, want, #count, __FILE__, __LINE__)
+void party_wait(kith_loop *loop, const unsigned *count, unsigned want, const char *what,
+                const char *file, int line);
+
+/* For waits of another kind: now, and when to give up. */
+uint64_t party_now_ms(void);
+uint64_t party_deadline_ms(void);
 
 #endif

@@ -424,8 +424,9 @@ static void take_auth(struct stranger *stranger)
 
 void stranger_send_info(struct stranger *stranger)
 {
-    uint8_t body[KITH_NAME_BYTES_MAX + 1];
-    stranger_frame(stranger, KITH_FRAME_INFO, body, kith_info_encode("Stranger", body));
+    const struct kith_info info = {"Stranger", {0, 0, 0}};
+    uint8_t body[KITH_INFO_OWN_BYTES_MAX];
+    stranger_frame(stranger, KITH_FRAME_INFO, body, kith_info_encode(&info, body));
 }
 
 void stranger_authenticate(struct stranger *stranger)

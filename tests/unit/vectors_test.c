@@ -275,7 +275,7 @@ Test(vectors, auth_over_another_transcript)
     transcript.hello_acceptor = hellos[1];
     transcript.binding = binding;
     for (size_t part = 0; part < 5; part++) {
-        for (size_t bit = 0; bit < 8 * sizes[part]; bit++) {
+        for (size_t bit = 0; bit < 8 * sizes[part]; bit += bench_step()) {
             parts[part][bit / 8] ^= (uint8_t)(1u << bit % 8);
             cr_assert_eq(kith_auth_verify(vector_auth_secure_dialer,
                                           sizeof vector_auth_secure_dialer, &transcript, 1, crypto,
@@ -294,9 +294,16 @@ Test(vectors, auth_over_another_transcript)
 
 Test(vectors, info)
 {
-    uint8_t out[KITH_NAME_BYTES_MAX + 1];
+    const struct kith_info plain = {"Ünal", {0, 0, 0}}, claiming = {"Ünal", {5, 7, 1}};
+    uint8_t out[KITH_INFO_OWN_BYTES_MAX];
     struct kith_info came;
-    SAME(out, kith_info_encode("Ünal", out), vector_info);
+    SAME(out, kith_info_encode(&plain, out), vector_info);
+    SAME(out, kith_info_encode(&claiming, out), vector_info_claim);
+    cr_assert(kith_info_decode(vector_info_claim, sizeof vector_info_claim, &came));
+    cr_assert_eq(came.claim.since, 5);
+    cr_assert_eq(came.claim.generation, 7);
+    cr_assert_eq(came.claim.alive, 1);
+    cr_assert(!kith_info_decode(vector_info_bad_claim, sizeof vector_info_bad_claim, &came));
     cr_assert(kith_info_decode(vector_info, sizeof vector_info, &came));
     cr_assert_str_eq(came.name, "Ünal");
     cr_assert(kith_info_decode(vector_info_extended, sizeof vector_info_extended, &came));
@@ -370,6 +377,17 @@ Test(vectors, adopt)
     check_adopt(&fresh, 0, vector_adopted, sizeof vector_adopted);
     check_adopt(&moved, 1, vector_adopt_moved, sizeof vector_adopt_moved);
     check_adopt(&empty, 0, vector_adopted_empty, sizeof vector_adopted_empty);
+}
+
+Test(vectors, forgotten)
+{
+    uint8_t out[KITH_FORGOTTEN_BYTES_MAX];
+    uint64_t since;
+    SAME(out, kith_forgotten_encode(16384, out), vector_forgotten);
+    cr_assert(kith_forgotten_decode(vector_forgotten, sizeof vector_forgotten, &since));
+    cr_assert_eq(since, 16384);
+    cr_assert(!kith_forgotten_decode(vector_forgotten, sizeof vector_forgotten - 1, &since));
+    cr_assert(!kith_forgotten_decode((const uint8_t *)"", 1, &since), "none began with 0");
 }
 
 Test(vectors, blocked)

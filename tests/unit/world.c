@@ -57,7 +57,13 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
     struct actor_friend *friend;
     cr_assert_eq(session, actor->session);
     cr_assert_eq(kith_peer_get_state(peer), state);
-    if (state == KITH_PEER_CONNECTED) {
+    if (state == KITH_PEER_INTERRUPTED || (state == KITH_PEER_CONNECTED && kith_peer_user(peer))) {
+        friend = friend_of(actor, peer);
+        cr_assert_eq(friend->is_interrupted, state == KITH_PEER_CONNECTED);
+        cr_assert_eq(reason == KITH_REASON_NONE, state == KITH_PEER_CONNECTED);
+        friend->is_interrupted = !friend->is_interrupted;
+        leave(actor, friend->is_interrupted ? ACTOR_INTERRUPTED : ACTOR_RESUMED);
+    } else if (state == KITH_PEER_CONNECTED) {
         cr_assert_null(kith_peer_user(peer));
         cr_assert_lt(actor->friend_count, WORLD_FRIENDS_MAX);
         friend = &actor->friends[actor->friend_count++];
@@ -160,7 +166,8 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     cr_assert_eq(event->size, sizeof *event);
     cr_assert_eq(event->tag, actor);
     cr_assert(event->kind >= KITH_DIAL_WAITING && event->kind <= KITH_DIAL_CLOSED);
-    cr_assert_eq(event->peer != NULL, event->kind == KITH_DIAL_READY);
+    cr_assert(event->peer != NULL ? event->kind <= KITH_DIAL_READY
+                                  : event->kind != KITH_DIAL_READY);
     cr_assert_not_null(event->detail);
     if (event->kind == KITH_DIAL_READY) {
         (void)friend_of(actor, event->peer);
@@ -263,6 +270,7 @@ kith_session_config world_config(const char *name)
     config.display_name = name;
     config.session_name = "world";
     config.security = KITH_SECURITY_NONE;
+    config.resume_window_ms = KITH_RESUME_OFF;
     return config;
 }
 

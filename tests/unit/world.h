@@ -31,6 +31,8 @@ enum actor_event {
     ACTOR_DIAL_FAILED,
     ACTOR_DIAL_CLOSED,
     ACTOR_CLOSED,
+    ACTOR_INTERRUPTED,
+    ACTOR_RESUMED,
     ACTOR_EVENTS
 };
 
@@ -38,6 +40,7 @@ enum actor_event {
 struct actor_friend {
     kith_peer *peer; /* NULL once departed */
     kith_id id;
+    int is_interrupted;
     unsigned sent[KITH_CHANNEL_COUNT], came[KITH_CHANNEL_COUNT];
     kith_reason reason; /* of the departure */
     char text[KITH_REASON_TEXT_BYTES_MAX + 1];

@@ -32,6 +32,7 @@ struct kith__mem_packet {
     uint8_t kind;
     uint8_t is_lent; /* the slices may be read */
     unsigned code;   /* of END */
+    uint32_t epoch;  /* of LANE: the sender's then */
     struct kith_slice slices[];
 };
 
@@ -83,6 +84,7 @@ struct kith__mem_link {
     size_t control_in_flight, lanes_in_flight, datagrams_in_flight;
     struct kith__mem_lane *lanes;
     size_t lane_count, lane_room;
+    uint32_t lanes_epoch; /* how often the core has ended them */
     uint8_t is_full;      /* something waits until packets have been read */
     uint8_t is_unblocked; /* a blocked lane may go on */
     uint8_t swallows, has_swallowed;
@@ -170,6 +172,7 @@ struct kith__mem_lane *kith__mem_lane_find(struct kith__mem_link *link, uint64_t
 void kith__mem_verify(struct kith__mem_link *sender, struct kith__mem_packet *packet);
 /* The core takes back what it lent: nothing of it is read after this. */
 void kith__mem_unlend(struct kith__mem_link *link);
+void kith__mem_lanes_end(struct kith_link *base);
 size_t kith__mem_datagram_max(struct kith_link *base);
 int kith__mem_can_write(struct kith_link *base);
 

@@ -17,10 +17,12 @@ static void has_read(struct kith__mem_link *sender, const struct kith__mem_packe
         sender->datagrams_in_flight -= packet->count;
         break;
     case KITH__MEM_LANE:
-        lane = kith__mem_lane_find(sender, packet->lane);
-        lane->in_flight -= packet->count;
         sender->lanes_in_flight -= packet->count;
-        sender->is_unblocked |= lane->is_blocked != 0;
+        if (packet->epoch == sender->lanes_epoch) {
+            lane = kith__mem_lane_find(sender, packet->lane);
+            lane->in_flight -= packet->count;
+            sender->is_unblocked |= lane->is_blocked != 0;
+        }
         break;
     default:
         return;
@@ -55,7 +57,7 @@ static void confirm(struct kith__mem_link *link, struct kith__mem_packet *packet
 {
     struct kith__mem_lane *lane = kith__mem_lane_find(link, packet->lane);
     uint64_t upto = packet->offset + packet->count;
-    if (link->is_closing || lane == NULL) {
+    if (link->is_closing || lane == NULL || packet->epoch != link->lanes_epoch) {
         return;
     }
     kith__mem_verify(link, packet);

@@ -203,7 +203,8 @@ static size_t slices_for(const struct kith_lane_bytes *lent, size_t count)
 
 /* The first count bytes lent: where they stand, and a copy. */
 static struct kith__mem_packet *borrow(struct kith_memory_hub *hub,
-                                       const struct kith_lane_bytes *lent, size_t count)
+                                       const struct kith_lane_bytes *lent, size_t count,
+                                       uint32_t epoch)
 {
     size_t slice_count = slices_for(lent, count), at = 0;
     struct kith__mem_packet *packet = kith__mem_packet_new(hub, KITH__MEM_LANE, slice_count, count);
@@ -213,6 +214,7 @@ static struct kith__mem_packet *borrow(struct kith_memory_hub *hub,
     packet->lane = lent->lane;
     packet->offset = lent->offset;
     packet->is_lent = 1;
+    packet->epoch = epoch;
     for (size_t i = 0; i < slice_count; i++) {
         size_t left = count - at;
         packet->slices[i] = lent->slices[i];
@@ -261,7 +263,8 @@ static int send_lane(struct kith__mem_link *link)
     lane = kith__mem_lane_find(link, lent.lane);
     check_peek(link, &lent, lane);
     lane = lane != NULL ? lane : lane_add(link, lent.lane, lent.offset);
-    packet = lane != NULL ? borrow(hub, &lent, how_many(link, lane, lent.count)) : NULL;
+    packet = lane != NULL ? borrow(hub, &lent, how_many(link, lane, lent.count), link->lanes_epoch)
+                          : NULL;
     if (packet == NULL) {
         link->is_starved = 1;
         return 0;
@@ -325,6 +328,17 @@ void kith__mem_unlend(struct kith__mem_link *link)
             unlend(link, link->other->in_hand);
         }
     }
+}
+
+/* What is on its way still arrives, as bytes in the network would; nobody asks for it any more. */
+void kith__mem_lanes_end(struct kith_link *base)
+{
+    struct kith__mem_link *link = (struct kith__mem_link *)base;
+    if (!link->is_closing && link->stage == KITH__MEM_UP) {
+        kith__mem_unlend(link);
+    }
+    link->lane_count = 0;
+    link->lanes_epoch++;
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */

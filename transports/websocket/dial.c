@@ -123,6 +123,11 @@ static kith_reason reason_of(int error)
     case EACCES:
     case EPERM:
         return KITH_REASON_UNREACHABLE;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return KITH_REASON_INTERNAL; /* nothing was sent: it says nothing of the other side */
     default:
         return KITH_REASON_LOST;
     }

@@ -15,6 +15,7 @@ static const struct kith_scheme schemes[] = {
 const struct kith_driver kith_websocket_driver = {
     .name = "websocket",
     .capabilities = KITH_DRIVER_ONE_LANE,
+    .rank = 20,
     .schemes = schemes,
     .endpoint_bytes = sizeof(struct kith__ws_endpoint),
     .port_bytes = sizeof(struct kith__ws_port),

@@ -61,10 +61,11 @@ extern "C" {
 /* Sizes that are part of the interface; every other limit is a default of kith_session_config. */
 #define KITH_NAME_BYTES_MAX         63 /* display and session name: bytes of UTF-8, without the NUL */
 #define KITH_KEY_BYTES_MIN          16 /* pre-shared key: shorter ones can be searched (RFC 9257 §6) */
-#define KITH_KEY_BYTES_MAX          64  /* pre-shared key: what the TLS library takes */
-#define KITH_KEY_IDENTITY_BYTES_MAX 128 /* pre-shared key identity, without the NUL */
-#define KITH_CHANNEL_COUNT          8   /* message channels of a peer: 0 to 7 */
-#define KITH_CHANNEL_PRIORITY_MAX   7   /* most urgent */
+#define KITH_KEY_BYTES_MAX          64         /* pre-shared key: what the TLS library takes */
+#define KITH_KEY_IDENTITY_BYTES_MAX 128        /* pre-shared key identity, without the NUL */
+#define KITH_CHANNEL_COUNT          8          /* message channels of a peer: 0 to 7 */
+#define KITH_CHANNEL_PRIORITY_MAX   7          /* most urgent */
+#define KITH_RESUME_OFF             UINT32_MAX /* resume_window_ms: do not */
 #define KITH_REASON_TEXT_BYTES_MAX                                                                 \
     123 /* text beside a reason; what a WebSocket close frame holds (RFC 6455 §5.5) */
 
@@ -341,7 +342,7 @@ typedef enum kith_peer_state {
     KITH_PEER_CONNECTING =
         1, /* authenticated, the link is not in use yet. Not reported by on_peer */
     KITH_PEER_CONNECTED = 2,
-    KITH_PEER_INTERRUPTED = 3, /* reserved: the link is lost and may be resumed */
+    KITH_PEER_INTERRUPTED = 3, /* without a connection; it may come back, see resume_window_ms */
     KITH_PEER_DEPARTED = 4     /* final */
 } kith_peer_state;
 
@@ -368,9 +369,10 @@ typedef struct kith_listener_event {
 } kith_listener_event;
 
 typedef enum kith_dial_event_kind {
-    KITH_DIAL_WAITING = 1, /* an attempt failed with reason; the next follows in retry_in_ms */
-    KITH_DIAL_READY = 2,   /* connected to peer */
-    KITH_DIAL_FAILED = 3,  /* final: no further attempt makes sense, or the time to try is over */
+    KITH_DIAL_WAITING = 1, /* an attempt failed with reason; the next follows in retry_in_ms. Also
+                              after READY, while the peer is INTERRUPTED */
+    KITH_DIAL_READY = 2, /* connected to peer, once; it connects again by itself when that breaks */
+    KITH_DIAL_FAILED = 3, /* final: no further attempt makes sense, or the time to try is over */
     KITH_DIAL_CLOSED =
         4 /* final: the peer departed with reason, or kith_dial_cancel() (reason LOCAL) */
 } kith_dial_event_kind;
@@ -381,9 +383,9 @@ typedef struct kith_dial_event {
     const char *url;           /* as given to kith_dial_open(); borrowed for the callback */
     kith_reason reason;        /* WAITING, FAILED, CLOSED */
     const char *detail;        /* WAITING, FAILED: what happened and what to do; else "" */
-    kith_peer *peer;           /* READY; else NULL */
-    uint32_t retry_in_ms;      /* WAITING */
-    void *tag;                 /* as given in kith_dial_options */
+    kith_peer *peer;      /* READY; WAITING when the peer of this dial was interrupted; else NULL */
+    uint32_t retry_in_ms; /* WAITING */
+    void *tag;            /* as given in kith_dial_options */
 } kith_dial_event;
 
 typedef struct kith_message {
@@ -398,9 +400,10 @@ typedef struct kith_message {
 typedef struct kith_callbacks {
     size_t size; /* sizeof(kith_callbacks) */
 
-    /* A peer is CONNECTED (reason NONE), or DEPARTED (final: peer is gone when this returns, unless
-     * retained; text is what the other side said beside its reason, untrusted UTF-8 without control
-     * characters, often ""). */
+    /* A peer is CONNECTED (reason NONE); INTERRUPTED: its connection is lost (reason) and has not
+     * been replaced for a quarter of a second; CONNECTED again; or DEPARTED (final: peer is gone
+     * when this returns, unless retained; text is what the other side said beside its reason,
+     * untrusted UTF-8 without control characters, often ""). */
     void (*on_peer)(kith_session *session, kith_peer *peer, kith_peer_state state,
                     kith_reason reason, const char *text, void *user);
 
@@ -463,12 +466,17 @@ typedef struct kith_session_config {
      * size (64 KiB, or budget_bytes / 64 where that is less) up to budget_bytes / 16 each; at most
      * 1 TiB, default 256 MiB. When it is used up, further windows keep their first size. */
     uint64_t window_pool_bytes;
+    /* How long a peer without a connection is waited for: until then it is INTERRUPTED, messages to
+     * it queue up, and when it is back nothing is lost or doubled. Of the two sides' the longer one
+     * counts. Up to 3600000, default 30000; KITH_RESUME_OFF (of either side): a peer departs with
+     * its connection. */
+    uint32_t resume_window_ms;
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0                                           \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0                                        \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
@@ -572,7 +580,8 @@ typedef struct kith_dial_options {
         sizeof(kith_dial_options), NULL, 0, NULL                                                   \
     }
 
-/* Connects to the peer at url: as for kith_listen(), but HOST may be a name and PORT must not be 0.
+/* Connects to the peer at url, and again when that connection breaks, until the peer has departed:
+ * as for kith_listen(), but HOST may be a name and PORT must not be 0.
  * Tries again after refusals and time-outs, waiting 100 ms, doubling to 5 s, each ±25 %; a failure
  * that trying again cannot mend (AUTH, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is final at once.
  * options and out may be NULL. Copies url and
