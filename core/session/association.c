@@ -195,6 +195,9 @@ static void connected(struct kith_peer *peer)
     }
     kith_peer_wake(peer);
     kith_lanes_begin(conn);
+    if (conn->peer == peer) {
+        kith_peer_tell_writable(peer); /* the table may have made room */
+    }
 }
 
 /* ---- the arbiter ------------------------------------------------------------------------------
