@@ -35,7 +35,7 @@ static void out_of_time(struct kith_timer *timer)
 {
     struct kith_conn *conn = KITH_CONTAINER(timer, struct kith_conn, timer);
     if (conn->state == KITH_CONN_CLOSING) {
-        conn->driver->close(conn->link, (unsigned)conn->reason, 0);
+        conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(conn->reason), 0);
     } else {
         kith_conn_fail(conn, KITH_REASON_TIMEOUT, "the handshake was not finished in time");
     }
@@ -472,8 +472,8 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }
     peer = conn->peer;
-    if (peer != NULL && (ends_association(reason) ||
-                         (peer->active == conn && peer->resume_window_ms == 0))) {
+    if (peer != NULL &&
+        (ends_association(reason) || (peer->active == conn && peer->resume_window_ms == 0))) {
         kith_text_copy(text, sizeof text, close.text);
         conn->peer = NULL; /* not only this link is lost */
         close_link(conn, reason, reason, "", 1);

@@ -376,10 +376,10 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
     dial->peer = peer;
     dial->has_want = 1; /* nobody else will do from now on */
     dial->want = peer->id;
+    kith_timer_stop(dial->session->env, &dial->retry_timer);
     if (!kith_mutant(LATE_GIVE_UP)) {
         kith_timer_stop(dial->session->env, &dial->give_up_timer);
     }
-    kith_timer_stop(dial->session->env, &dial->retry_timer);
     if (is_back) {
         return;
     }

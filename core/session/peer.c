@@ -198,8 +198,8 @@ static int deliver(void *user, const uint8_t *bytes, size_t count)
 static int is_leftover(const struct kith_conn *conn, const struct kith_lane_rx *lane,
                        uint64_t offset, size_t count)
 {
-    return (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 &&
-           offset > lane->received && offset <= lane->limit && count <= lane->limit - offset;
+    return (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 && offset > lane->received &&
+           offset <= lane->limit && count <= lane->limit - offset;
 }
 
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
