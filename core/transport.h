@@ -192,8 +192,10 @@ struct kith_driver {
     int (*can_write)(struct kith_link *link);
 
     /* The core uses another link for the lanes from now on: bytes lent are the core's again, and
-     * the driver reads none of them after this call; what it had of them on the way may be lost.
-     * Lanes may be used again later, from other offsets. NULL without KITH_DRIVER_MANY_LANES. */
+     * the driver reads none of them after this call; what it had of them on the way may be lost. No
+     * lane is blocked any more, and nothing more is said of what was taken before. Lanes may be
+     * used again later, from other offsets. Legal in every state. NULL without
+     * KITH_DRIVER_MANY_LANES. */
     void (*lanes_end)(struct kith_link *link);
 
     /* The largest datagram that can be sent now, in bytes; 0 = none. It may change with the path.
@@ -229,7 +231,7 @@ void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
  * Legal in every state. The bytes are lent: the driver may read them until kith_up_lane_done() says
  * that it need not any more, close() takes them back, or kith_up_down() is called. Nothing has
  * happened yet: the next peek may give other bytes, unless kith_up_lane_took() comes first. Of each
- * lane the bytes go on where took ended: without gaps, and not twice on one link. */
+ * lane the bytes go on where took ended, without gaps, until lanes_end() or the end of the link. */
 int kith_up_lane_peek(struct kith_link *link, struct kith_lane_bytes *out);
 
 /* The first count bytes of the last peek of this turn are on their way; another peek did not come
@@ -244,9 +246,10 @@ void kith_up_lane_writable(struct kith_link *link, uint64_t lane);
  * come before or after the other side's core has confirmed them. */
 void kith_up_lane_done(struct kith_link *link, uint64_t lane, uint64_t upto);
 
-/* Bytes of a lane that came, in order within the lane; the first ones of a link need not be at
- * offset 0. lane and offset are as the other side wrote them, unchecked. Borrowed for the call.
- * After close() the core ignores them. */
+/* Bytes of a lane that came, in order within the lane, one or more; the first ones of a link need
+ * not be at offset 0. After the other side's lanes_end() they begin anew at another offset, and
+ * what was on its way before may still come among them. lane and offset are as the other side wrote
+ * them, unchecked. Borrowed for the call. After close() the core ignores them. */
 void kith_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                      size_t count);
 

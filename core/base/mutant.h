@@ -14,7 +14,9 @@
     X(DROP_ONE, "drop-one", "now and then a message is not handed out")                            \
     X(DELIVER_TWICE, "deliver-twice", "now and then a message is handed out twice")                \
     X(IGNORE_LIMIT, "ignore-limit", "sends beyond the credit it has")                              \
-    X(SKIP_REWIND, "skip-rewind", "a chunk taken in part counts as taken whole")                   \
+    X(SKIP_REWIND, "skip-rewind", "on a new link it goes on where the old one was")                \
+    X(NO_TRIM, "no-trim", "what comes once more on a new link counts as new")                      \
+    X(TAKE_WHOLE, "take-whole", "a chunk that the transport took in part counts as whole")         \
     X(FREE_EARLY, "free-early", "frees a message when it is sent, not when it is received")        \
     X(FREE_LENT, "free-lent", "frees a received message that the transport still reads")           \
     X(NO_ADOPTED, "no-adopted", "the follower does not answer ADOPT")                              \

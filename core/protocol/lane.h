@@ -174,6 +174,7 @@ struct kith_lane_rx {
     struct kith_node wait_node;
     unsigned priority; /* of its large messages among those that wait for a grant */
     uint64_t window;
+    uint64_t gauge_limit, gauge_received, gauge_us; /* when the window was last looked at */
     uint64_t received, consumed, limit;
     uint64_t delivered;     /* end of the last message handed out; consumed unless some are held */
     struct kith_node held;  /* in order */
@@ -223,9 +224,10 @@ struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane);
  * well. 1 when there is news for it. */
 int kith_held_free(struct kith_held *held);
 
-/* The sender stands at limit and has more: widens the window, where the application keeps up and
- * there is memory for it. 0 when that limit was never granted. */
-int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit);
+/* The sender stood at limit and had more. Widens the window where the application keeps up, there
+ * is memory for it, and the window is less than what comes in two round trips: more would only let
+ * urgent messages wait behind others. rtt_us 0: not known. 0 when that limit was never granted. */
+int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit, uint32_t rtt_us);
 
 /* 1 when the sender should hear news of this lane: *credit has them, and they count as announced.
  * `lane->announced.lane` is the lane's id. */

@@ -68,6 +68,8 @@ void kith_lane_rx_init(struct kith_lane_rx *lane, struct kith_env *env,
     kith_list_init(&lane->wait_node);
     kith_list_init(&lane->held);
     set_limit(lane, lane->window);
+    lane->gauge_limit = lane->limit;
+    lane->gauge_us = env->now_us;
 }
 
 void kith_lane_rx_fini(struct kith_lane_rx *lane)
@@ -327,23 +329,26 @@ kith_lane_rx_data(struct kith_lane_rx *lane, uint64_t offset, const uint8_t *byt
     if (offset > lane->received || offset > lane->limit || count > lane->limit - offset) {
         return KITH_LANE_VIOLATION;
     }
-    known = lane->received - offset;
+    known = kith_mutant(NO_TRIM) ? 0 : lane->received - offset;
     if (known >= count) {
         return KITH_LANE_OK;
     }
     return take(lane, bytes + known, count - (size_t)known, message, user);
 }
 
-int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit)
+/* Does the window hold the sender up? Measured since it was last looked at. */
+static int is_narrow(const struct kith_lane_rx *lane, uint32_t rtt_us)
+{
+    uint64_t took_us = lane->env->now_us - lane->gauge_us;
+    uint64_t came = lane->received - lane->gauge_received;
+    return rtt_us == 0 || took_us == 0 || came > UINT64_MAX / 2 / rtt_us ||
+           came * 2 * rtt_us / took_us >= lane->window;
+}
+
+static void widen(struct kith_lane_rx *lane)
 {
     struct kith_receive_share *share = lane->share;
     uint64_t more = lane->window, most = share->window + share->wider_max;
-    if (limit > lane->limit) {
-        return 0;
-    }
-    if (limit != lane->limit || !kith_list_empty(&lane->held)) {
-        return 1; /* it has more already, or the application does not keep up */
-    }
     more = more > most - lane->window ? most - lane->window : more;
     more = more > share->wider_free ? share->wider_free : more;
     more = more > share->pool->free ? share->pool->free : more;
@@ -352,6 +357,22 @@ int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit)
     lane->window += more;
     set_limit(lane, lane->consumed + lane->window);
     grant_waiting(share); /* it may need less of what is free now, or nothing */
+}
+
+int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit, uint32_t rtt_us)
+{
+    if (limit > lane->limit) {
+        return 0;
+    }
+    if (limit < lane->gauge_limit || !kith_list_empty(&lane->held)) {
+        return 1; /* it speaks of the window before, or the application does not keep up */
+    }
+    if (is_narrow(lane, rtt_us)) {
+        widen(lane);
+    }
+    lane->gauge_limit = lane->limit;
+    lane->gauge_received = lane->received;
+    lane->gauge_us = lane->env->now_us;
     return 1;
 }
 

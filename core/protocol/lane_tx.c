@@ -231,7 +231,7 @@ size_t kith_lane_tx_peek(const struct kith_lane_tx *lane, struct kith_slice *sli
 void kith_lane_tx_took(struct kith_lane_tx *lane, size_t count)
 {
     assert(count <= kith_lane_tx_ready(lane));
-    if (kith_mutant(SKIP_REWIND) && kith_lane_tx_ready(lane) <= KITH_CHUNK_BYTES_MAX) {
+    if (kith_mutant(TAKE_WHOLE) && kith_lane_tx_ready(lane) <= KITH_CHUNK_BYTES_MAX) {
         count = (size_t)kith_lane_tx_ready(lane);
     }
     lane->sent += count;
@@ -336,7 +336,9 @@ int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *cre
         return 0;
     }
     /* What the old link's CREDIT told may be newer than the table: never below what is freed. */
-    lane->sent = credit->received > lane->received ? credit->received : lane->received;
+    if (!kith_mutant(SKIP_REWIND)) {
+        lane->sent = credit->received > lane->received ? credit->received : lane->received;
+    }
     lane->released = lane->sent;
     lane->blocked_step = 0;
     lane->next = NULL;

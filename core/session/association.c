@@ -97,9 +97,10 @@ static void send_adopt(struct kith_peer *peer, uint64_t type)
  * that the transport that carried the lanes must let go of what it borrowed. */
 static int take_table(struct kith_peer *peer, const struct kith_adopt *adopt)
 {
-    const struct kith_conn *old = peer->active;
+    struct kith_conn *old = peer->active;
     if (old != NULL && (old->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
         old->driver->lanes_end(old->link);
+        old->lanes_blocked = 0;
     }
     for (size_t i = 0; i < adopt->lane_count; i++) {
         if (!kith_lane_tx_resume(&peer->tx[adopt->lanes[i].lane], &adopt->lanes[i],
@@ -194,6 +195,9 @@ static void connected(struct kith_peer *peer)
     }
     kith_peer_wake(peer);
     kith_lanes_begin(conn);
+    if (conn->peer == peer) {
+        kith_peer_tell_writable(peer); /* the table may have made room */
+    }
 }
 
 /* ---- the arbiter ------------------------------------------------------------------------------

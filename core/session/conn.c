@@ -35,7 +35,7 @@ static void out_of_time(struct kith_timer *timer)
 {
     struct kith_conn *conn = KITH_CONTAINER(timer, struct kith_conn, timer);
     if (conn->state == KITH_CONN_CLOSING) {
-        conn->driver->close(conn->link, (unsigned)conn->reason, 0);
+        conn->driver->close(conn->link, (unsigned)kith_reason_to_wire(conn->reason), 0);
     } else {
         kith_conn_fail(conn, KITH_REASON_TIMEOUT, "the handshake was not finished in time");
     }

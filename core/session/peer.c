@@ -312,7 +312,7 @@ void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t lengt
         return;
     }
     window = peer->rx[lane].window;
-    if (!kith_lane_rx_blocked(&peer->rx[lane], limit)) {
+    if (!kith_lane_rx_blocked(&peer->rx[lane], limit, conn->rtt_us)) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "BLOCKED at a limit that was never granted");
     } else if (peer->rx[lane].window != window) {
         conn->driver->tx_ready(conn->link);

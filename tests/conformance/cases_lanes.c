@@ -99,6 +99,7 @@ static void huge_lanes(struct place *place)
 /* ---- what goes first --------------------------------------------------------------------- */
 
 static unsigned chunks, chunks_since_pull;
+static enum moment when;
 
 /* Control and datagrams that are there are asked for before a lane is, and control again after each
  * chunk. */
@@ -275,6 +276,102 @@ static void lanes_where_nobody_reads(struct place *place)
     path_close(&path);
 }
 
+/* ---- lanes that leave the link, and come back -------------------------------------------- */
+
+/* As the core does: what has not come is sent again, from where the other side is. */
+static void resume(struct conn *from, struct conn *to, uint64_t number, uint64_t total)
+{
+    struct lane *out = conn_lane(from, number, 0);
+    out->first = out->made = out->sent = out->done = conn_lane(to, number, 0)->came;
+    out->offered = total;
+    conn_offer(from, 0);
+}
+
+static void lanes_end_and_go_on(struct place *place)
+{
+    const uint64_t total = 300000;
+    for (int i = 0; i < 10; i++) {
+        place->hub.delay_us = 3000;
+        place->hub.jitter_us = i % 2 ? 5000 : 0;
+        place->hub.done_delay_us = 5000;
+        place->hub.lane_in_flight_bytes = i % 3 == 0 ? 10000 : 0;
+        open_pair(place);
+        bob.lanes_jump = 1;
+        lane_offer(at_ada, 1, total);
+        lane_offer(at_ada, 2, total);
+        for (int turns = 0; turns < i; turns++) {
+            place_turn(place);
+        }
+        conn_lanes_end(at_ada);
+        conn_lanes_end(at_ada);
+        place_turn(place); /* what is lent is freed by now, and nobody looks at it */
+        resume(at_ada, at_bob, 1, total);
+        resume(at_ada, at_bob, 2, total);
+        conn_offer(at_ada, 1000);
+        UNTIL(place, lanes_came(at_ada, at_bob) && at_bob->came == 1000);
+        CHECK(conn_lane(at_bob, 2, 0)->came == total, "it ended early");
+        close_pair();
+    }
+}
+
+static void end_lanes(struct conn *conn, enum moment moment)
+{
+    if (conn == at_ada && moment == when && !conn->closing) {
+        ada.hook = NULL;
+        conn_lanes_end(conn);
+    }
+}
+
+static void lanes_end_inside_calls(struct place *place)
+{
+    static const enum moment moments[] = {AT_PULL,          AT_LANE_TOOK, AT_LANE_BLOCKED,
+                                          AT_LANE_WRITABLE, AT_LANE_DONE, AT_LANE_RX,
+                                          AT_DOWN};
+    place->hub.delay_us = 1000;
+    place->hub.lane_in_flight_bytes = 10000;
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        open_pair(place);
+        ada.lanes_jump = bob.lanes_jump = 1;
+        when = moments[i];
+        ada.hook = end_lanes;
+        lane_offer(at_ada, 1, 50000);
+        lane_offer(at_ada, 2, 50000);
+        lane_offer(at_bob, 1, 1000);
+        if (when == AT_DOWN) {
+            place_turn(place);
+            conn_close(at_bob, KITH_REASON_LEFT, 1);
+        }
+        for (int turns = 0; turns < 100; turns++) {
+            place_turn(place);
+        }
+        if (when != AT_DOWN) {
+            resume(at_ada, at_bob, 1, 60000);
+            resume(at_ada, at_bob, 2, 60000);
+            UNTIL(place, lanes_came(at_ada, at_bob));
+        }
+        close_pair();
+    }
+}
+
+static void lanes_end_in_every_state(struct place *place)
+{
+    struct conn *conn;
+    core_open(&ada, place);
+    core_open(&bob, place);
+    place->hub.handshake_us = 1000;
+    conn = core_dial(&bob, core_listen(&ada, "127.0.0.1", 0, NULL));
+    conn_lanes_end(conn);
+    while (conn->ups == 0) {
+        conn_lanes_end(conn);
+        place_turn(place);
+    }
+    lane_offer(conn, 1, 1000);
+    UNTIL(place, ada.newest != NULL && lanes_came(conn, ada.newest));
+    conn_close(conn, KITH_REASON_LEFT, 1);
+    conn_lanes_end(conn);
+    close_pair();
+}
+
 const struct test_case lane_cases[] = {
     {"lanes_both_ways", NEEDS_MANY_LANES, lanes_both_ways},
     {"lanes_of_large_numbers", NEEDS_MANY_LANES, lanes_of_large_numbers},
@@ -289,5 +386,8 @@ const struct test_case lane_cases[] = {
     {"closed_while_bytes_are_lent", NEEDS_MANY_LANES, closed_while_bytes_are_lent},
     {"cut_while_bytes_are_lent", NEEDS_MANY_LANES, cut_while_bytes_are_lent},
     {"lanes_where_nobody_reads", NEEDS_MANY_LANES, lanes_where_nobody_reads},
+    {"lanes_end_and_go_on", NEEDS_MANY_LANES, lanes_end_and_go_on},
+    {"lanes_end_inside_calls", NEEDS_MANY_LANES, lanes_end_inside_calls},
+    {"lanes_end_in_every_state", NEEDS_MANY_LANES, lanes_end_in_every_state},
     {NULL, 0, NULL},
 };

@@ -146,6 +146,9 @@ kith_err core_try_open(struct core *core, struct place *place, kith_security sec
     down_enter();
     err = place->driver->endpoint_open(core->endpoint);
     down_leave();
+    CHECK((place->driver->datagram_max != NULL) == place_can(place, KITH_DRIVER_DATAGRAMS) &&
+              (place->driver->lanes_end != NULL) == place_can(place, KITH_DRIVER_MANY_LANES),
+          "the driver's table does not fit its capabilities");
     if (err != KITH_OK) {
         kith_free(place->env, core->endpoint);
     }

@@ -47,6 +47,7 @@ struct core {
     const kith_key *dial_key; /* NULL = none */
     int refuses;              /* takes no connection */
     int content_free;         /* what comes is not the pattern */
+    int lanes_jump;           /* the other side may end its lanes, and begin them elsewhere */
     size_t accepted, ups, downs;
     struct conn *newest; /* the last one accepted */
     void (*hook)(struct conn *conn, enum moment moment);
@@ -75,6 +76,7 @@ struct lane {
     uint64_t offered, made, sent, done; /* offsets: to be sent up to, in chunks up to, ... */
     uint64_t came;                      /* offset of the next byte that comes */
     int blocked, has_come;
+    int begun; /* bytes were taken since the lanes were last ended */
     unsigned times_blocked, dones;
     struct kith_node chunks;
 };
@@ -146,6 +148,8 @@ void conn_offer(struct conn *conn, uint64_t count);
 /* The lane of that number, begun at offset first when it is new. */
 struct lane *conn_lane(struct conn *conn, uint64_t number, uint64_t first);
 void lane_offer(struct conn *conn, uint64_t number, uint64_t count);
+/* Ends the lanes; each goes on, when it is offered more, where the last one left off. */
+void conn_lanes_end(struct conn *conn);
 void conn_datagram(struct conn *conn, size_t count);
 int conn_can_write(struct conn *conn);
 size_t conn_datagram_max(struct conn *conn);

@@ -192,8 +192,8 @@ void pair_say_blocked(struct pair *pair)
     uint64_t limit;
     if (kith_lane_tx_blocked(&pair->tx, &limit)) {
         MUST(limit == pair->tx.limit && !kith_lane_tx_blocked(&pair->tx, &limit));
-        MUST(kith_lane_rx_blocked(&pair->rx, limit));
-        MUST(!kith_lane_rx_blocked(&pair->rx, pair->rx.limit + 1));
+        MUST(kith_lane_rx_blocked(&pair->rx, limit, 0));
+        MUST(!kith_lane_rx_blocked(&pair->rx, pair->rx.limit + 1, 0));
     }
 }
 

@@ -63,8 +63,15 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
     SIM_CHECK(sim, kith_peer_get_state(peer) == state, "%s: a peer is in another state than told",
               actor->name);
     SIM_CHECK(sim, strlen(text) <= KITH_REASON_TEXT_BYTES_MAX, "%s: a text too long", actor->name);
-    if (state == KITH_PEER_CONNECTED) {
-        SIM_CHECK(sim, kith_peer_user(peer) == NULL, "%s: one peer connected twice", actor->name);
+    if (state == KITH_PEER_CONNECTED && kith_peer_user(peer) != NULL) {
+        half = half_of(actor, peer);
+        sim_note(sim, SIM_RESUMED, actor->index, half->assoc->number, 0, 0);
+        sim_model_resumed(sim, half);
+    } else if (state == KITH_PEER_INTERRUPTED) {
+        half = half_of(actor, peer);
+        sim_note(sim, SIM_INTERRUPTED, actor->index, half->assoc->number, (uint64_t)reason, 0);
+        sim_model_interrupted(sim, half, reason);
+    } else if (state == KITH_PEER_CONNECTED) {
         half = sim_model_connected(sim, actor, peer);
         kith_peer_set_user(peer, half);
         sim_note(sim, SIM_CONNECTED, actor->index, half->assoc->number,
@@ -276,7 +283,11 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
         handle->is_ready = 1;
         break;
     case KITH_DIAL_WAITING:
-        SIM_CHECK(sim, !handle->is_ready, "%s: a dial waits that is ready", actor->name);
+        if (event->peer != NULL) {
+            SIM_CHECK(sim, handle->is_ready, "%s: a dial names a peer, and was not ready",
+                      actor->name);
+            (void)half_of(actor, event->peer);
+        }
         check_dial(sim, handle, event);
         break;
     case KITH_DIAL_FAILED:
@@ -326,7 +337,10 @@ static void draw_config(struct sim_actor *actor)
     kith_session_config *config = &actor->config;
     struct sim_random *random = &sim->ops;
     *config = (kith_session_config)KITH_SESSION_CONFIG_INIT;
-    config->resume_window_ms = KITH_RESUME_OFF;
+    config->resume_window_ms =
+        sim_chance(random, plan->resume_permille)
+            ? (uint32_t)sim_scale(random, plan->resume_ms, plan->resume_ms_max)
+            : KITH_RESUME_OFF;
     config->display_name = actor->name;
     config->session_name = "sim";
     config->security = plan->secure ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
@@ -546,7 +560,8 @@ int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *t
 {
     for (const struct sim_half *half = from->halves; half != NULL; half = half->next) {
         if (half->other->session == to->number) {
-            return half->other->state == SIM_HALF_CONNECTED;
+            return half->other->state == SIM_HALF_CONNECTED && !half->is_interrupted &&
+                   !half->other->is_interrupted;
         }
     }
     return 0;

@@ -105,6 +105,8 @@ static void check_reason(struct sim *sim, const struct sim_half *half, kith_reas
                                                         : is_leaving(half->other);
     int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
     const char *text = kith_reason_name(reason);
+    SIM_CHECK(sim, !sim->plan.lasting || mine || theirs,
+              "%s: departed with %s, and would have been waited for", name_of(half), text);
     switch ((int)reason) {
     case KITH_REASON_LOCAL:
         SIM_CHECK(sim, mine, "%s: departed with LOCAL, but did nothing to end it", name_of(half));
@@ -125,6 +127,32 @@ static void check_reason(struct sim *sim, const struct sim_half *half, kith_reas
         sim_fail(sim, "%s: departed with %s, which nobody here gives cause for", name_of(half),
                  text);
     }
+}
+
+/* Waiting for a peer makes sense to both sides, and only for one that was there. */
+void sim_model_interrupted(struct sim *sim, struct sim_half *half, kith_reason reason)
+{
+    int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
+    SIM_CHECK(sim, !half->is_interrupted, "%s: interrupted twice", name_of(half));
+    SIM_CHECK(sim, half->actor->config.resume_window_ms != KITH_RESUME_OFF,
+              "%s: interrupted, and it does not resume", name_of(half));
+    SIM_CHECK(sim, broken || is_leaving(half->other),
+              "%s: interrupted with %s, but nothing happened", name_of(half),
+              kith_reason_name(reason));
+    half->is_interrupted = 1;
+}
+
+void sim_model_resumed(struct sim *sim, struct sim_half *half)
+{
+    SIM_CHECK(sim, half->is_interrupted, "%s: connected again, and was not interrupted",
+              name_of(half));
+    half->is_interrupted = 0;
+}
+
+int sim_model_is_there(const struct sim_half *half)
+{
+    kith_peer_state state = kith_peer_get_state(half->peer);
+    return state == KITH_PEER_CONNECTED || state == KITH_PEER_INTERRUPTED;
 }
 
 /* Leaving with time to flush means that all was delivered, or the time was over. */
@@ -158,6 +186,7 @@ void sim_model_departed(struct sim *sim, struct sim_half *half, kith_reason reas
         }
     }
     half->state = SIM_HALF_DEPARTED;
+    half->is_interrupted = 0;
     half->reason = reason;
     half->peer = NULL;
     *half->link = half->next;
@@ -612,7 +641,8 @@ const char *sim_model_missing(struct sim *sim)
     for (struct sim_assoc *at = sim->assocs; at != NULL; at = at->next) {
         struct sim_half *a = &at->halves[0], *b = &at->halves[1];
         const char *missing;
-        if ((a->state == SIM_HALF_CONNECTED) != (b->state == SIM_HALF_CONNECTED)) {
+        if ((a->state == SIM_HALF_CONNECTED) != (b->state == SIM_HALF_CONNECTED) ||
+            a->is_interrupted || b->is_interrupted) {
             return "one end of an association is connected and the other is not";
         }
         if (a->state != SIM_HALF_CONNECTED) {

@@ -51,6 +51,7 @@ struct sim_half {
     enum { SIM_HALF_UNKNOWN, SIM_HALF_CONNECTED, SIM_HALF_DEPARTED } state;
     kith_reason reason;
     int kicked; /* disconnected by the application here */
+    int is_interrupted;
     struct sim_stream out[KITH_CHANNEL_COUNT];
     uint64_t messages_sent, bytes_sent, messages_came, bytes_came;
     uint64_t received[KITH_CHANNEL_COUNT]; /* at departure */
@@ -85,7 +86,12 @@ struct sim_lent {
 /* ---- who is there ---- */
 
 struct sim_half *sim_model_connected(struct sim *sim, struct sim_actor *actor, kith_peer *peer);
+void sim_model_interrupted(struct sim *sim, struct sim_half *half, kith_reason reason);
+void sim_model_resumed(struct sim *sim, struct sim_half *half);
 void sim_model_departed(struct sim *sim, struct sim_half *half, kith_reason reason);
+
+/* The peer has not departed, as the core sees it: it can be sent to. */
+int sim_model_is_there(const struct sim_half *half);
 
 /* ---- messages ---- */
 

@@ -125,7 +125,7 @@ static void check_answer(const struct sim_half *half, const char *what, size_t b
 {
     struct sim *sim = half->actor->sim;
     const char *name = half->actor->name;
-    int departed = kith_peer_get_state(half->peer) != KITH_PEER_CONNECTED;
+    int departed = !sim_model_is_there(half);
     int gone = half->kicked || departed;
     int fits = 0;
     switch ((int)err) {
@@ -258,7 +258,7 @@ static void send_many(struct sim_actor *actor, int everyone)
         if (is_full(half)) {
             return;
         }
-        connected += kith_peer_get_state(half->peer) == KITH_PEER_CONNECTED;
+        connected += sim_model_is_there(half);
         if (!everyone && sim_chance(&sim->ops, 600)) {
             results[count++].peer = half->peer;
         }
@@ -339,7 +339,7 @@ static void disconnect(struct sim_actor *actor)
     struct sim *sim = actor->sim;
     struct sim_half *half = any_half(actor);
     kith_err err;
-    if (half == NULL || half->kicked || kith_peer_get_state(half->peer) != KITH_PEER_CONNECTED) {
+    if (half == NULL || half->kicked || !sim_model_is_there(half)) {
         return;
     }
     half->kicked = actor->has_kicked = 1;

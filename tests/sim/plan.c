@@ -15,6 +15,9 @@ static void talk(struct sim_plan *plan, struct sim_random *random)
     plan->actors = 2;
     plan->secure = sim_chance(random, 300);
     plan->both_permille = 100;
+    plan->resume_permille = sim_chance(random, 500) ? 1000 : 0;
+    plan->resume_ms = 300;
+    plan->resume_ms_max = 30000;
     plan->budget_min = KITH_BUDGET_BYTES_MIN;
     plan->budget_max = 4 * KITH_MIB;
     plan->max_message_permille = 300;
@@ -210,6 +213,27 @@ static void draw_broken_links(struct sim_plan *plan, struct sim_random *random)
     plan->faults = 1;
 }
 
+/* Links break in every way, and associations outlive them all: nothing is lost or doubled. */
+static void draw_resume(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_broken_links(plan, random);
+    plan->resume_permille = 1000;
+    plan->resume_ms = 1000000;
+    plan->resume_ms_max = 3600000;
+    plan->ping_ms = (uint32_t)sim_scale(random, 200, 3000);
+    plan->ops = sim_between(random, 30, 200);
+    plan->gap_us = sim_scale(random, 5000, 200000);
+    plan->weights[SIM_OP_CUT] = 4;
+    plan->weights[SIM_OP_FAULT] = 20;
+    plan->weights[SIM_OP_JUMP] = 0;
+    plan->sizes[SIM_WINDOW] = 40;
+    plan->sizes[SIM_LARGE] = 10;
+    plan->climate.piece_bytes = 100;
+    plan->climate.in_flight_bytes = 16 * KIB;
+    plan->full = sim_chance(random, 200);
+    plan->lasting = 1;
+}
+
 /* A star of many: each with each, many receivers at once. */
 static void draw_many_peers(struct sim_plan *plan, struct sim_random *random)
 {
@@ -285,6 +309,7 @@ const struct sim_scenario sim_scenarios[] = {
     {"many-lanes", "each channel a stream of its own, bytes lent and given back late",
      draw_many_lanes},
     {"broken-links", "links cut, half open, swallowing, stalled; dialled again", draw_broken_links},
+    {"resume", "links that break, and associations that outlive them", draw_resume},
     {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers},
     {"server", "clients of a few servers", draw_server},
     {"leaving", "sessions, peers, dials and listeners that end at any moment", draw_leaving},

@@ -58,6 +58,8 @@ enum sim_size { SIM_TINY, SIM_SMALL, SIM_WINDOW, SIM_LARGE, SIM_LARGEST, SIM_SIZ
 
 struct sim_plan {
     unsigned actors;
+    unsigned resume_permille;             /* actors that wait for peers without a connection */
+    uint32_t resume_ms, resume_ms_max;    /* and how long */
     enum { SIM_STAR, SIM_SERVERS } shape; /* all with all; or clients with servers */
     unsigned servers;
     int secure;
@@ -82,9 +84,10 @@ struct sim_plan {
     uint64_t queue_bytes_max; /* nothing more is sent to a peer that has so much to come; keeps runs
                                  short */
 
-    int steady; /* nothing but messages: every dial must succeed, nobody may depart */
-    int faults; /* links break, or are given up: too impatient for this network */
-    int full;   /* at the end a message of the largest size on every channel, both ways, at once */
+    int steady;  /* nothing but messages: every dial must succeed, nobody may depart */
+    int lasting; /* no outage is long enough to end an association */
+    int faults;  /* links break, or are given up: too impatient for this network */
+    int full;    /* at the end a message of the largest size on every channel, both ways, at once */
 };
 
 struct sim_scenario {

@@ -49,6 +49,8 @@ enum { SIM_ACTORS_MAX = 24, SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1, SIM_VIOLATION_BY
     X(DATAGRAM_OUT, "datagram out")                                                                \
     X(DATAGRAM_RX, "datagram rx")                                                                  \
     X(CONNECTED, "connected")                                                                      \
+    X(INTERRUPTED, "interrupted")                                                                  \
+    X(RESUMED, "resumed")                                                                          \
     X(DEPARTED, "departed")                                                                        \
     X(MESSAGE, "message")                                                                          \
     X(FATE, "fate")                                                                                \

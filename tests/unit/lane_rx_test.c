@@ -265,15 +265,15 @@ Test(lane_rx, windows_widen_where_their_sender_is_blocked)
     const uint64_t budget = 16 << 20;
     uint64_t sum = 0;
     open_lanes(budget, 1000);
-    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit, 0));
     cr_assert_eq(lanes[0].window, 128 << 10);
     cr_assert_eq(lanes[0].limit, 128 << 10);
-    cr_assert(kith_lane_rx_blocked(&lanes[0], 64 << 10), "old news");
+    cr_assert(kith_lane_rx_blocked(&lanes[0], 64 << 10, 0), "old news");
     cr_assert_eq(lanes[0].window, 128 << 10);
-    cr_assert(!kith_lane_rx_blocked(&lanes[0], lanes[0].limit + 1), "never granted");
+    cr_assert(!kith_lane_rx_blocked(&lanes[0], lanes[0].limit + 1, 0), "never granted");
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         for (int k = 0; k < 30; k++) {
-            cr_assert(kith_lane_rx_blocked(&lanes[i], lanes[i].limit));
+            cr_assert(kith_lane_rx_blocked(&lanes[i], lanes[i].limit, 0));
         }
         cr_assert_leq(lanes[i].window, (64 << 10) + budget / 8);
         cr_assert_geq(lanes[i].window, 64 << 10);
@@ -303,7 +303,7 @@ Test(lane_rx, a_wider_window_ends_the_wait_for_a_grant)
         cr_assert_eq(give(i, 0, i == 3 ? bytes : small, 4), KITH_LANE_OK);
     }
     cr_assert_eq(lanes[1].limit, share.window, "it waits behind lanes 3 and 2");
-    cr_assert(kith_lane_rx_blocked(&lanes[1], lanes[1].limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[1], lanes[1].limit, 0));
     cr_assert_geq(lanes[1].limit, small_count);
     cr_assert_eq(give(1, 4, small + 4, small_count - 4), KITH_LANE_OK);
     cr_assert_eq(came[1], 1);
@@ -318,6 +318,46 @@ Test(lane_rx, a_wider_window_ends_the_wait_for_a_grant)
     close_lanes();
 }
 
+/* A fast reader has granted more before it hears that the sender stood still. */
+Test(lane_rx, news_that_is_late_still_widens)
+{
+    static uint8_t bytes[40000];
+    uint64_t first;
+    size_t count;
+    open_lanes(16 << 20, 40000);
+    first = lanes[0].limit;
+    count = record(bytes, sizeof bytes, 30000);
+    cr_assert_eq(give(0, 0, bytes, count), KITH_LANE_OK);
+    cr_assert_gt(lanes[0].limit, first);
+    cr_assert(kith_lane_rx_blocked(&lanes[0], first, 0));
+    cr_assert_eq(lanes[0].window, 128 << 10);
+    cr_assert(kith_lane_rx_blocked(&lanes[0], first + 1, 0));
+    cr_assert_eq(lanes[0].window, 128 << 10, "that was before");
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit, 0));
+    cr_assert_eq(lanes[0].window, 256 << 10);
+    kith_receive_share_fini(&share);
+    close_lanes();
+}
+
+/* What comes in two round trips is enough. */
+Test(lane_rx, a_window_is_as_wide_as_the_path_needs)
+{
+    static uint8_t bytes[60000];
+    size_t count;
+    uint64_t at = 0;
+    open_lanes(16 << 20, 60000);
+    count = record(bytes, sizeof bytes, 50000);
+    for (int i = 0; i < 200; i++) { /* 10 MB/s; 2 * 20 ms of it are 400 KB */
+        cr_assert_eq(give(0, at, bytes, count), KITH_LANE_OK);
+        at += count;
+        bench.env.now_us += 5000;
+        cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit, 20000));
+    }
+    cr_assert_eq(lanes[0].window, 512 << 10);
+    kith_receive_share_fini(&share);
+    close_lanes();
+}
+
 Test(lane_rx, the_pool_of_the_session_bounds_wider_windows)
 {
     struct kith_receive_share other;
@@ -326,16 +366,16 @@ Test(lane_rx, the_pool_of_the_session_bounds_wider_windows)
     pool.free = 100000;
     kith_receive_share_init(&other, 16 << 20, &pool);
     kith_lane_rx_init(&elsewhere, &bench.env, &other, 1000, 0);
-    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit));
-    cr_assert(kith_lane_rx_blocked(&elsewhere, elsewhere.limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit, 0));
+    cr_assert(kith_lane_rx_blocked(&elsewhere, elsewhere.limit, 0));
     cr_assert_eq(elsewhere.window, (64 << 10) + 100000 - (64 << 10));
     cr_assert_eq(pool.free, 0);
-    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit, 0));
     cr_assert_eq(lanes[3].window, 128 << 10);
     kith_lane_rx_fini(&elsewhere);
     kith_receive_share_fini(&other);
     cr_assert_eq(pool.free, 100000 - (64 << 10));
-    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[3], lanes[3].limit, 0));
     kith_receive_share_fini(&share);
     kith_receive_share_fini(&share);
     cr_assert_eq(pool.free, 100000);
@@ -352,10 +392,10 @@ Test(lane_rx, held_messages_keep_a_window_from_widening)
     cr_assert_eq(give(0, 0, bytes, record(bytes, sizeof bytes, 3)), KITH_LANE_OK);
     held = last_held;
     cr_assert_not_null(held);
-    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit, 0));
     cr_assert_eq(lanes[0].window, 64 << 10);
     cr_assert(kith_held_free(held));
-    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit));
+    cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit, 0));
     cr_assert_eq(lanes[0].window, 128 << 10);
     kith_receive_share_fini(&share);
     close_lanes();
@@ -523,7 +563,7 @@ static void exchange(uint64_t seed, uint64_t budget, size_t largest)
             moved = move_credit(lane);
         }
         if (seed % 2 == 0 && kith_lane_tx_blocked(&senders[lane], &limit)) {
-            cr_assert(kith_lane_rx_blocked(&lanes[lane], limit));
+            cr_assert(kith_lane_rx_blocked(&lanes[lane], limit, 0));
         }
         idle = moved ? 0 : idle + 1;
     }

@@ -23,8 +23,9 @@ static kith_err endpoint_open(struct kith_endpoint *endpoint)
 {
     struct kith_memory_hub *hub = kith__mem_hub_of(endpoint);
     int datagrams = (hub->driver.capabilities & KITH_DRIVER_DATAGRAMS) != 0;
+    int lanes = (hub->driver.capabilities & KITH_DRIVER_MANY_LANES) != 0;
     hub->driver.datagram_max = datagrams ? kith__mem_datagram_max : NULL;
-    hub->driver.lanes_end = kith__mem_lanes_end;
+    hub->driver.lanes_end = lanes ? kith__mem_lanes_end : NULL;
     return KITH_OK;
 }
 

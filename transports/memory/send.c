@@ -232,6 +232,7 @@ static void send_of(struct kith__mem_link *link, struct kith__mem_lane *lane,
 {
     uint64_t number = lane->number;
     size_t count = packet->count, limit = link->hub->lane_in_flight_bytes;
+    uint32_t epoch = link->lanes_epoch; /* the core may end the lanes when it hears of this */
     int is_blocked;
     lane->sent += count;
     lane->in_flight += count;
@@ -239,7 +240,7 @@ static void send_of(struct kith__mem_link *link, struct kith__mem_lane *lane,
     lane->is_blocked = is_blocked = limit != 0 && lane->in_flight >= limit;
     kith__mem_post(link, packet, lane);
     kith_up_lane_took(&link->base, number, count);
-    if (is_blocked && !link->is_closing) {
+    if (is_blocked && !link->is_closing && epoch == link->lanes_epoch) {
         kith_up_lane_blocked(&link->base, number);
     }
 }
