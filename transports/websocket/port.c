@@ -219,6 +219,7 @@ static void hand_to_lws(struct kith__ws_link *link, int fd)
 static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_storage *peer,
                     socklen_t peer_bytes)
 {
+    struct kith__ws_way *way = port->way; /* the core may close the port */
     int on = 1;
     struct kith__ws_link *link;
     char remote[KITH__WS_ADDRESS_BYTES];
@@ -229,7 +230,7 @@ static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_st
         (void)close(fd);
         return;
     }
-    link->way = port->way;
+    link->way = way;
     kith_text_copy(link->remote, sizeof link->remote, remote);
     if (kith__ws_link_init(link) != KITH_OK) {
         kith__ws_link_fail(link, KITH_REASON_INTERNAL, "out of memory");
