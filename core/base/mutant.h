@@ -36,7 +36,6 @@
     X(DATAGRAM_TWICE, "datagram-twice", "now and then a datagram is handed out twice")             \
     X(DATAGRAM_STALE, "datagram-stale", "a datagram goes however late it is")                      \
     X(MISCOUNT, "miscount", "a message handed out is not counted")                                 \
-    X(STALE_WAIT, "stale-wait", "a lane waits on for credit that it needs no more")                \
     X(LEAK_BLOCK, "leak-block", "control frames are not freed with their link")
 
 enum kith_mutant {

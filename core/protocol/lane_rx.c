@@ -183,10 +183,7 @@ static enum kith_lane_verdict finish_record(struct kith_lane_rx *lane, const uin
     lane->body = NULL;
     lane->body_count = lane->body_room = 0;
     lane->in_record = 0;
-    /* Its window may have widened enough without a grant. */
-    if (!kith_mutant(STALE_WAIT)) {
-        kith_list_remove(&lane->wait_node);
-    }
+    kith_list_remove(&lane->wait_node); /* its window may have widened enough without a grant */
     lane->delivered = lane->record_end;
     if (lane->now != NULL) {
         kith_list_append(&lane->held, &lane->now->node);
