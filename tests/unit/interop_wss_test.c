@@ -105,14 +105,15 @@ static void say(const void *bytes, size_t count)
 
 /* ---- the two ways ------------------------------------------------------------------------ */
 
+static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                              "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                              "Sec-WebSocket-Protocol: kith.v1\r\n\r\n";
+
 /* It is connected: upgrades, says what no peer says, and reads how it is turned away: a CLOSE frame
  * with PROTOCOL (8), then WebSocket's close with 4008. */
 static void upgrade_and_be_refused(void)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                  "Sec-WebSocket-Protocol: kith.v1\r\n\r\n";
     static const unsigned char garbage[] = {0x82, 0x84, 0, 0, 0, 0, 'a', 'b', 'c', 'd'};
     static const unsigned char farewell[] = {0x82, 3, 0x18, 1, 8};
     static const unsigned char closed[] = {0x88, 2, 0x0f, 0xa8};
@@ -249,10 +250,7 @@ Test(interop_wss, gnutls_with_tls12_and_no_extended_master_secret)
 {
     NEEDS("gnutls-cli");
     gnutls_with_key(KITH_TLS12_PSK, "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+PSK:%NO_SESSION_HASH");
-    say("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Protocol: kith.v1\r\n\r\n",
-        185);
+    say(request, sizeof request - 1);
     for (int i = 0; i < 1000 && ada.session->stats.refused_auth == 0; i++) {
         cr_assert_eq(kith_loop_step(loop, 10), KITH_OK);
     }

@@ -233,6 +233,31 @@ Test(pki_wss, out_of_files)
     cr_assert_eq(info.chain_count, 2, "the middle was shown as well");
 }
 
+/* What the machine trusts: here, a list of its CAs that holds the root among others. */
+Test(pki_wss, the_cas_of_the_machine)
+{
+    char path[] = "/tmp/kith-cas-XXXXXX", *text, *more;
+    kith_certificates certificates = KITH_CERTIFICATES_INIT;
+    FILE *file = fdopen(mkstemp(path), "w");
+    cr_assert_not_null(file);
+    text = forge_pem("CERTIFICATE", stranger_root.der, stranger_root.der_bytes);
+    more = forge_pem("CERTIFICATE", root.der, root.der_bytes);
+    cr_assert_gt(fprintf(file, "# of this machine\n%s\n# and\n%s", text, more), 0);
+    cr_assert_eq(fclose(file), 0);
+    free(text), free(more);
+    open_one(&ada, "Ada", 0, &(struct papers){&ada_leaf, &root, KITH_CLIENT_CERTIFICATES_NONE});
+    party_open_pki(&bob, loop, "Bob", 0);
+    certificates.trust_system = 1;
+    cr_assert_eq(setenv("SSL_CERT_FILE", path, 1), 0);
+    cr_assert_eq(kith_session_set_certificates(bob.session, &certificates), KITH_OK, "%s",
+                 kith_detail());
+    cr_assert_eq(unsetenv("SSL_CERT_FILE"), 0);
+    cr_assert_eq(remove(path), 0);
+    party_listen(&ada, "wss://127.0.0.1:0");
+    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
+    expect_connected();
+}
+
 /* ---- refused ---------------------------------------------------------------------------- */
 
 Test(pki_wss, a_listener_nobody_vouches_for)
