@@ -477,8 +477,10 @@ typedef struct kith_callbacks {
     /* KITH_SECURITY_PKI: a link's certificates have been looked at, and whether to go on is for the
      * application to say, here or later, with kith_ask_answer(). Called for every link where the
      * other side is to show a certificate, trusted or not, before either side has said who it is;
-     * everything else goes on meanwhile. NULL: what leaves no doubt is taken, all else refused.
-     * Borrows question; the ask lives until on_ask_over. */
+     * everything else goes on meanwhile. So also for a peer that comes back after a lost
+     * connection, and its resume_window_ms does not stand still: remember the fingerprints that
+     * were accepted. NULL: what leaves no doubt is taken, all else refused. Borrows question; the
+     * ask lives until on_ask_over. */
     void (*on_trust)(kith_session *session, const kith_trust_question *question, void *user);
 
     /* A question is over, and ask gone when this returns: answered (NONE), not answered in time
