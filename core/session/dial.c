@@ -153,7 +153,9 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
         finish(dial, KITH_DIAL_CLOSED, reason, ""); /* this side ended it, and means it */
         return;
     }
-    if (is_hopeless(reason) || env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us ||
+    if (is_hopeless(reason) ||
+        (env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us &&
+         !dial->session->is_suspended) ||
         kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
             KITH_OK) {
         finish(dial, KITH_DIAL_FAILED, reason, detail);
@@ -213,7 +215,9 @@ static void begin_round(struct kith_dial *dial)
 static void retry(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, retry_timer);
-    if (dial->peer == NULL || is_redialling(dial)) {
+    if (dial->session->is_suspended) {
+        dial->is_held = 1;
+    } else if (dial->peer == NULL || is_redialling(dial)) {
         begin_round(dial);
     }
 }
@@ -247,6 +251,9 @@ static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
     uint64_t until_us = dial->conn != NULL ? kith_trust_until_us(dial->conn) : 0;
+    if (dial->session->is_suspended) {
+        until_us = KITH_TIME_NEVER; /* that time does not count: waking sets the timer anew */
+    }
     if (until_us > dial->session->env->now_us &&
         kith_timer_set(dial->session->env, timer, until_us) == KITH_OK) {
         return; /* somebody has answered, and is thinking */

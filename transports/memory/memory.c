@@ -45,6 +45,17 @@ struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t
     return NULL;
 }
 
+static kith_err check_port(struct kith_port *base, char *url, size_t url_bytes)
+{
+    struct kith__mem_port *port = (struct kith__mem_port *)base;
+    struct kith_memory_hub *hub = kith__mem_hub_of(base->endpoint);
+    if (hub->no_address) {
+        return kith_fail(KITH_ERR_NETWORK, "the hub has no address now");
+    }
+    snprintf(url, url_bytes, "%s://%s:%u", port->secure ? "mems" : "mem", hub->name, port->number);
+    return KITH_OK;
+}
+
 static kith_err listen_on(struct kith_port *base, const struct kith_address *address, char *url,
                           size_t url_bytes)
 {
@@ -55,14 +66,16 @@ static kith_err listen_on(struct kith_port *base, const struct kith_address *add
         return kith_fail(KITH_ERR_CONFIG, "%s:// does not fit the session's security",
                          address->scheme);
     }
+    if (hub->no_address) {
+        return check_port(base, url, url_bytes);
+    }
     port->number = address->port != 0 ? address->port : ++hub->last_port;
     if (kith__mem_port_find(hub, port->number) != NULL) {
         return kith_fail(KITH_ERR_IN_USE, "%s://%s:%u is taken; choose another port, or 0",
                          address->scheme, address->host, port->number);
     }
     kith_list_append(&hub->ports, &port->node);
-    snprintf(url, url_bytes, "%s://hub:%u", address->scheme, port->number);
-    return KITH_OK;
+    return check_port(base, url, url_bytes);
 }
 
 static void port_close(struct kith_port *base)
@@ -84,6 +97,7 @@ static const struct kith_driver memory_driver = {
     .endpoint_open = endpoint_open,
     .endpoint_close = endpoint_close,
     .listen = listen_on,
+    .port_check = check_port,
     .port_close = port_close,
     .dial = kith__mem_dial,
     .close = kith__mem_close,
@@ -98,6 +112,7 @@ void kith_memory_hub_init(struct kith_memory_hub *hub, struct kith_env *env)
     memset(hub, 0, sizeof *hub);
     hub->driver = memory_driver;
     hub->env = env;
+    hub->name = "hub";
     hub->in_flight_bytes = IN_FLIGHT_BYTES;
     hub->datagram_bytes = DATAGRAM_BYTES;
     kith_list_init(&hub->ports);

@@ -138,6 +138,26 @@ static kith_reason reason_of(int error)
     }
 }
 
+/* What the user of the application can do about it. */
+static const char *advice(int error)
+{
+    switch (error) {
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+        return ": this machine has no way there now; is it online?";
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+        return ": is the other machine on, and in this network?";
+    case EACCES:
+    case EPERM:
+        return ": this program may not; allow it the local network in the system's privacy "
+               "settings, or look at its firewall";
+    default:
+        return "";
+    }
+}
+
 static void fail_to_connect(struct kith__ws_link *link, int error)
 {
     char reason[80];
@@ -145,8 +165,8 @@ static void fail_to_connect(struct kith__ws_link *link, int error)
         kith__ws_link_fail(link, KITH_REASON_REFUSED,
                            "%s refuses the connection: nobody listens there", link->remote);
     } else {
-        kith__ws_link_fail(link, reason_of(error), "%s cannot be reached: %s", link->remote,
-                           kith__ws_errno_text(error, reason, sizeof reason));
+        kith__ws_link_fail(link, reason_of(error), "%s cannot be reached: %s%s", link->remote,
+                           kith__ws_errno_text(error, reason, sizeof reason), advice(error));
     }
 }
 

@@ -22,9 +22,14 @@ static kith_err error_of(int error)
     case EACCES:
     case EPERM:
         return KITH_ERR_PERMISSION;
-    case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
         return KITH_ERR_ADDRESS;
+    case EADDRNOTAVAIL:
+    case ENODEV: /* the interface of a link-local address */
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+        return KITH_ERR_NETWORK;
     case ENOMEM:
     case ENOBUFS:
         return KITH_ERR_NOMEM;
@@ -43,7 +48,12 @@ static const char *advice(int error)
     case EPERM:
         return "ports below 1024 are reserved; choose a higher one";
     case EADDRNOTAVAIL:
-        return "this machine has no such address; choose one of its own, or * for all";
+    case ENODEV:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+        return "this machine does not have that address now; it is listened on as soon as it has; "
+               "or choose another, or * for all";
     case EAFNOSUPPORT:
         return "this machine does not have that kind of address; choose another, or * for all";
     case EMFILE:
@@ -103,31 +113,47 @@ static int open_any(uint16_t port)
 }
 
 /* Where others connect to: what the socket is bound to, or for all addresses the best one. */
-static kith_err write_url(int fd, const struct kith_address *address, char *url, size_t url_bytes)
+static kith_err write_url(const struct kith__ws_port *base, const char *scheme, char *url,
+                          size_t url_bytes)
 {
     struct sockaddr_storage bound;
     socklen_t bytes = sizeof bound;
     char where[KITH__WS_ADDRESS_BYTES], machine[KITH__WS_ADDRESS_BYTES];
     const char *host = where;
     const char *port;
-    if (getsockname(fd, (struct sockaddr *)(void *)&bound, &bytes) != 0) {
-        return refuse(address, errno);
+    if (getsockname(base->fd, (struct sockaddr *)(void *)&bound, &bytes) != 0) {
+        return kith_fail(KITH_ERR_IO, "the system has taken a listening socket away");
     }
     kith__ws_address_format((const struct sockaddr *)(const void *)&bound, bytes, where);
     port = strrchr(where, ':');
     if (port == NULL) {
         return KITH_ERR_IO;
     }
-    if (strcmp(address->host, "*") == 0) {
+    if (base->is_all) {
         kith__ws_address_of_machine(machine);
         host = machine;
     }
-    if (snprintf(url, url_bytes, "%s://%.*s%s", address->scheme,
+    if (snprintf(url, url_bytes, "%s://%.*s%s", scheme,
                  host == where ? (int)(port - where) : (int)strlen(host), host,
                  port) >= (int)url_bytes) {
         return KITH_ERR_IO;
     }
     return KITH_OK;
+}
+
+/* 1 for a link-local address that would be one if its interface (%eth0) were there. */
+static int names_interface(const char *host)
+{
+    struct sockaddr_storage ignored;
+    socklen_t bytes;
+    char ip[KITH__WS_ADDRESS_BYTES];
+    size_t count = strcspn(host, "%");
+    if (host[count] == '\0' || count >= sizeof ip) {
+        return 0;
+    }
+    memcpy(ip, host, count);
+    ip[count] = '\0';
+    return kith__ws_address_parse(ip, 0, &ignored, &bytes);
 }
 
 static int open_listener(const struct kith_address *address)
@@ -138,7 +164,7 @@ static int open_listener(const struct kith_address *address)
         return open_any(address->port);
     }
     if (!kith__ws_address_parse(address->host, address->port, &bind_to, &bytes)) {
-        errno = EINVAL;
+        errno = names_interface(address->host) ? ENODEV : EINVAL;
         return -1;
     }
     return open_socket(&bind_to, bytes, 0);
@@ -170,9 +196,10 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
                                            address->host)
                                : refuse(address, errno);
     }
+    port->is_all = strcmp(address->host, "*") == 0;
     port->watch.on_ready = accept_ready;
     port->pause.fire = accept_again;
-    err = write_url(port->fd, address, url, url_bytes);
+    err = write_url(port, address->scheme, url, url_bytes);
     if (err == KITH_OK) {
         err = env->io->watch(env, &port->watch, port->fd, KITH_READABLE);
     }
@@ -180,6 +207,46 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
         kith__ws_port_close(base);
     }
     return err;
+}
+
+/* A socket that listens does not hear that its address is gone. Another one, bound to it now, does;
+ * any port will do for that. */
+static int find_error(const struct kith__ws_port *port)
+{
+    struct sockaddr_storage bound;
+    socklen_t bytes = sizeof bound;
+    int error = 0;
+    int fd = -1;
+    memset(&bound, 0, sizeof bound);
+    if (getsockname(port->fd, (struct sockaddr *)(void *)&bound, &bytes) == 0) {
+        if (bound.ss_family == AF_INET6) {
+            ((struct sockaddr_in6 *)(void *)&bound)->sin6_port = 0;
+        } else {
+            ((struct sockaddr_in *)(void *)&bound)->sin_port = 0;
+        }
+        fd = kith__ws_socket(bound.ss_family, SOCK_STREAM);
+    }
+    if (fd < 0 || bind(fd, (const struct sockaddr *)(const void *)&bound, bytes) != 0) {
+        error = errno;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return error;
+}
+
+kith_err kith__ws_port_check(struct kith_port *base, char *url, size_t url_bytes)
+{
+    const struct kith__ws_port *port = (const struct kith__ws_port *)(const void *)base;
+    const char *scheme = kith__ws_scheme((struct kith__ws_endpoint *)(void *)base->endpoint);
+    kith_err err = write_url(port, scheme, url, url_bytes);
+    int error = err == KITH_OK && !port->is_all ? find_error(port) : 0;
+    if (error_of(error) == KITH_ERR_NETWORK) {
+        char reason[80];
+        return kith_fail(KITH_ERR_NETWORK, "%s is out of reach: %s: %s", url,
+                         kith__ws_errno_text(error, reason, sizeof reason), advice(error));
+    }
+    return err; /* any other trouble of a trial says nothing of the socket that listens */
 }
 
 void kith__ws_port_close(struct kith_port *base)

@@ -82,6 +82,7 @@ struct kith__ws_port {
     struct kith_watch watch;
     struct kith_timer pause;
     int fd;
+    int is_all; /* it listens on all addresses */
 };
 
 /* In this order; only forwards. */
@@ -168,6 +169,7 @@ void kith__ws_service(struct kith__ws_socket *socket, unsigned events);
 
 kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *address, char *url,
                          size_t url_bytes);
+kith_err kith__ws_port_check(struct kith_port *base, char *url, size_t url_bytes);
 void kith__ws_port_close(struct kith_port *base);
 
 /* ---- socket_linux.c or socket_posix.c: sockets that never block and that no child inherits */
