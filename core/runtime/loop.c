@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop.c: time, sockets, names and threads, from libuv. The only file of the core that includes it.
- * Knows sessions only to count them and to cut them off when the loop is freed.
+ * loop.c: time, sockets, names and threads, from libuv. Beside netwatch.c the only file of the
+ * core that includes it. Knows sessions only to count them and to cut them off when the loop is
+ * freed.
  *
  * One turn: timers that are due; deferred work until none is left; wait; sockets; deferred work
  * again.
@@ -14,6 +15,8 @@
 
 #include "base/err.h"
 #include "bounds.h"
+#include "runtime/clock.h"
+#include "runtime/netwatch.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
 #include "transport.h"
@@ -41,6 +44,8 @@ struct lookup_request {
 
 struct kith_loop {
     struct kith_env env;
+    struct kith_clock clock;
+    struct kith_netwatch netwatch; /* from the first session on */
     uv_loop_t uv;
     uv_prepare_t prepare;
     uv_check_t check;
@@ -67,17 +72,51 @@ struct kith_loop {
 
 static void update_now(kith_loop *loop)
 {
-    uint64_t now_us = uv_hrtime() / 1000;
+    uint64_t now_us =
+        kith_clock_now_us(&loop->clock, uv_hrtime() / 1000, kith_timers_next_us(&loop->env.timers));
     if (now_us > loop->env.now_us) {
         loop->env.now_us = now_us;
     }
 }
 
+static void tell_sessions(kith_loop *loop, unsigned due)
+{
+    for (struct kith_node *at = loop->sessions.next; at != &loop->sessions; at = at->next) {
+        kith_session_network(KITH_CONTAINER(at, struct kith_session, owner_node), due);
+    }
+}
+
+/* Time goes on, and may have stood still before: 1 when it has. */
+static int take_sleep(kith_loop *loop)
+{
+    uv_timeval64_t wall;
+    update_now(loop);
+    if (uv_gettimeofday(&wall) == 0) {
+        kith_clock_compare(&loop->clock, uv_hrtime() / 1000,
+                           (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_usec);
+    }
+    if (!loop->clock.has_slept) {
+        return 0;
+    }
+    loop->clock.has_slept = 0;
+    kith_log(&loop->env, KITH_LOG_INFO, "time stood still: links are looked at");
+    tell_sessions(loop, KITH_NETWORK_DUE_WAKE | KITH_NETWORK_DUE_TELL_WOKE);
+    return 1;
+}
+
+static void on_network(struct kith_netwatch *watch)
+{
+    tell_sessions(KITH_CONTAINER(watch, kith_loop, netwatch),
+                  KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     kith_loop *loop = timer->data;
-    update_now(loop);
-    kith_timers_run(&loop->env);
+    /* After sleep no link is given up before it was asked again: that comes first. */
+    if (!take_sleep(loop)) {
+        kith_timers_run(&loop->env);
+    }
 }
 
 static uint64_t wait_ms_until(const kith_loop *loop, uint64_t at_us)
@@ -91,7 +130,7 @@ static void on_prepare(uv_prepare_t *prepare)
     kith_loop *loop = prepare->data;
     int more;
     uint64_t next_us;
-    update_now(loop);
+    (void)take_sleep(loop);
     more = kith_deferred_run(&loop->env);
     next_us = kith_timers_next_us(&loop->env.timers);
     next_us = next_us < loop->step_until_us ? next_us : loop->step_until_us;
@@ -464,6 +503,7 @@ void kith_loop_free(kith_loop **handle)
     kith_inbox_drain(loop); /* what nobody takes is given back */
     (void)kith_deferred_run(&loop->env);
     drop_posts(loop);
+    kith_netwatch_stop(&loop->netwatch);
     close_handles(loop);
     kith_env_fini(&loop->env);
     env = loop->env;
@@ -555,7 +595,7 @@ int kith_loop_fd(const kith_loop *loop)
 int kith_loop_timeout_ms(const kith_loop *loop)
 {
     uint64_t next_us = kith_timers_next_us(&loop->env.timers), wait_ms;
-    uint64_t now_us = uv_hrtime() / 1000;
+    uint64_t now_us = uv_hrtime() / 1000 - loop->clock.lost_us;
     int uv_ms = uv_backend_timeout(&loop->uv);
     if (loop->dirty || uv_ms == 0 || !kith_list_empty(&loop->env.deferred)) {
         return 0;
@@ -637,4 +677,6 @@ int kith_loop_is_freeing(const kith_loop *loop)
 void kith_loop_session_opened(kith_loop *loop, kith_session *session)
 {
     kith_list_append(&loop->sessions, &session->owner_node);
+    loop->netwatch.changed = on_network;
+    kith_netwatch_start(&loop->netwatch, &loop->env);
 }
