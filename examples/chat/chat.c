@@ -117,8 +117,9 @@ static int listen_and_dial(struct chat *chat)
     const struct options *const options = chat->options;
     for (size_t i = 0; i < options->listen_count; i++) {
         kith_listener *listener;
+        chat->listeners[i].url = options->listen[i];
         const kith_err err =
-            kith_listen(chat->session, options->listen[i], (void *)options->listen[i], &listener);
+            kith_listen(chat->session, options->listen[i], &chat->listeners[i], &listener);
         if (err != KITH_OK) {
             return cannot_use(chat, err, "--listen", options->listen[i]);
         }

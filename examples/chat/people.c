@@ -64,7 +64,7 @@ static void relabel(struct people *people)
     }
 }
 
-static void copy_info(struct person *person)
+void people_refresh(struct person *person)
 {
     kith_peer_info info = {.size = sizeof info};
     if (kith_peer_get_info(person->peer, &info) != KITH_OK) {
@@ -93,7 +93,7 @@ struct person *people_add(struct people *people, kith_peer *peer)
             person->digits[digits++] = *c;
         }
     }
-    copy_info(person);
+    people_refresh(person);
     kith_peer_set_user(peer, person);
     struct person **end = &people->first;
     while (*end != NULL) {

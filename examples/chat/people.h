@@ -46,6 +46,9 @@ struct people {
 /* Adds a connected peer and sets the peer's user pointer to its person. NULL: out of memory. */
 struct person *people_add(struct people *people, kith_peer *peer);
 
+/* Its connection may be another one: asks anew how it is connected. */
+void people_refresh(struct person *person);
+
 /* Removes and frees. */
 void people_remove(struct people *people, struct person *person);
 

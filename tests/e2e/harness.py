@@ -30,6 +30,10 @@ class Failure(Exception):
     """A case did not go as it must."""
 
 
+class Skipped(Exception):
+    """A case needs what this machine does not have or permit."""
+
+
 # ---- cases ------------------------------------------------------------------------------------------
 
 CASES = {}
@@ -58,8 +62,9 @@ class Case:
             raise Failure(f"{path} is missing: build it first")
         return str(path)
 
-    def chat(self, name, *options, key=None, insecure=False, json_mode=True, **more):
-        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where."""
+    def chat(self, name, *options, key=None, insecure=False, json_mode=True, inside=(), **more):
+        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where. inside: how the
+        command line begins, to run it elsewhere."""
         options = list(options)
         if "--listen" not in options:
             options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
@@ -69,7 +74,7 @@ class Case:
             options += ["--insecure"]
         if json_mode:
             options += ["--json"]
-        argv = [self.program("kith-chat"), "--name", name, *options]
+        argv = [*inside, self.program("kith-chat"), "--name", name, *options]
         return (Chat if json_mode else Process)(self, name, argv, **more)
 
     def run(self, *arguments, program="kith-chat", **more):

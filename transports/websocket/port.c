@@ -49,11 +49,13 @@ static const char *advice(int error)
         return "ports below 1024 are reserved; choose a higher one";
     case EADDRNOTAVAIL:
     case ENODEV:
-    case ENETDOWN:
     case ENETUNREACH:
     case EHOSTUNREACH:
         return "this machine does not have that address now; it is listened on as soon as it has; "
                "or choose another, or * for all";
+    case ENETDOWN:
+        return "the interface that has the address is switched off; it is listened on as soon as "
+               "that is on";
     case EAFNOSUPPORT:
         return "this machine does not have that kind of address; choose another, or * for all";
     case EMFILE:
@@ -167,6 +169,10 @@ static int open_listener(const struct kith_address *address)
         errno = names_interface(address->host) ? ENODEV : EINVAL;
         return -1;
     }
+    if (kith__ws_address_is_down(&bind_to)) {
+        errno = ENETDOWN;
+        return -1;
+    }
     return open_socket(&bind_to, bytes, 0);
 }
 
@@ -210,7 +216,7 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
 }
 
 /* A socket that listens does not hear that its address is gone. Another one, bound to it now, does;
- * any port will do for that. */
+ * any port will do for that. Linux binds to addresses of interfaces that are off, too. */
 static int find_error(const struct kith__ws_port *port)
 {
     struct sockaddr_storage bound;
@@ -232,7 +238,7 @@ static int find_error(const struct kith__ws_port *port)
     if (fd >= 0) {
         (void)close(fd);
     }
-    return error;
+    return error == 0 && kith__ws_address_is_down(&bound) ? ENETDOWN : error;
 }
 
 kith_err kith__ws_port_check(struct kith_port *base, char *url, size_t url_bytes)

@@ -230,6 +230,8 @@ void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
 /* A numeric address and a port. 1 when it is one. */
 int kith__ws_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
                            socklen_t *out_bytes);
+/* 1 when this machine has the address, on an interface that is switched off. */
+int kith__ws_address_is_down(const struct sockaddr_storage *address);
 /* The text of an errno, safe on any thread. */
 const char *kith__ws_errno_text(int error, char *out, size_t out_bytes);
 /* Host part for a URL of a socket that is bound to all addresses. */
