@@ -10,6 +10,7 @@
 #include <assert.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -19,7 +20,8 @@
 static void hasten(struct kith_dial *dial)
 {
     struct kith_env *env = dial->session->env;
-    if (!dial->cancelled && (dial->is_held || kith_timer_is_set(&dial->retry_timer))) {
+    int is_held = dial->is_held && !kith_mutant(STAYS_ASLEEP);
+    if (!dial->cancelled && (is_held || kith_timer_is_set(&dial->retry_timer))) {
         dial->is_held = 0;
         dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
         if (kith_timer_set(env, &dial->retry_timer, env->now_us) != KITH_OK) {
@@ -73,6 +75,12 @@ void kith_network_tell_path(struct kith_conn *conn)
     }
 }
 
+/* Whoever rests or leaves is spared; a callback may have begun that. */
+static int hears(const struct kith_session *session)
+{
+    return session->state == KITH_SESSION_OPEN && !session->is_suspended;
+}
+
 static void take_turn(struct kith_deferred *deferred)
 {
     struct kith_session *session = KITH_CONTAINER(deferred, struct kith_session, network_turn);
@@ -87,10 +95,10 @@ static void take_turn(struct kith_deferred *deferred)
     if ((due & (KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_WAKE)) != 0) {
         probe_all(session, due);
     }
-    if ((due & KITH_NETWORK_DUE_TELL_WOKE) != 0 && session->state == KITH_SESSION_OPEN) {
+    if ((due & KITH_NETWORK_DUE_TELL_WOKE) != 0 && hears(session)) {
         tell(session, KITH_NETWORK_WOKE, NULL);
     }
-    if ((due & KITH_NETWORK_DUE_TELL) != 0 && session->state == KITH_SESSION_OPEN) {
+    if ((due & KITH_NETWORK_DUE_TELL) != 0 && hears(session)) {
         tell(session, KITH_NETWORK_CHANGED, NULL);
     }
 }

@@ -61,6 +61,7 @@ struct sim_actor {
     struct sim_held *held;
     size_t held_count;
     struct sim_pending *pending, **pending_end;
+    int is_suspended;
     int listens, keeps; /* keeps: gives back nothing while the run is busy */
     int closing;
     uint64_t flush_until_us, open_at_us;

@@ -242,6 +242,12 @@ void sim_inspect_wake(const kith_session *session)
     }
 }
 
+void sim_inspect_change(kith_session *session, int has_slept)
+{
+    kith_session_network(session, has_slept ? KITH_NETWORK_DUE_WAKE | KITH_NETWORK_DUE_TELL_WOKE
+                                            : KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
+}
+
 size_t sim_inspect_kept(const kith_peer *peer)
 {
     size_t bytes = 0;

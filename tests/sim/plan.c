@@ -234,6 +234,22 @@ static void draw_resume(struct sim_plan *plan, struct sim_random *random)
     plan->lasting = 1;
 }
 
+/* Machines that move and sleep, and applications that rest: what waits must go on when it can. */
+static void draw_roaming(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_broken_links(plan, random);
+    plan->resume_permille = sim_chance(random, 700) ? 1000 : 500;
+    plan->resume_ms = 30000;
+    plan->resume_ms_max = 300000;
+    plan->ops = sim_between(random, 40, 200);
+    plan->weights[SIM_OP_UNLISTEN] = 3;
+    plan->weights[SIM_OP_RETRY] = 10;
+    plan->weights[SIM_OP_SUSPEND] = 15;
+    plan->weights[SIM_OP_CHANGE] = 20;
+    plan->weights[SIM_OP_OFFLINE] = 10;
+    plan->weights[SIM_OP_FAMINE] = sim_chance(random, 150) ? 10 : 0;
+}
+
 /* A star of many: each with each, many receivers at once. */
 static void draw_many_peers(struct sim_plan *plan, struct sim_random *random)
 {
@@ -310,6 +326,7 @@ const struct sim_scenario sim_scenarios[] = {
      draw_many_lanes},
     {"broken-links", "links cut, half open, swallowing, stalled; dialled again", draw_broken_links},
     {"resume", "links that break, and associations that outlive them", draw_resume},
+    {"roaming", "networks that go and come back, sessions that rest", draw_roaming},
     {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers},
     {"server", "clients of a few servers", draw_server},
     {"leaving", "sessions, peers, dials and listeners that end at any moment", draw_leaving},

@@ -79,7 +79,12 @@ enum { SIM_ACTORS_MAX = 24, SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1, SIM_VIOLATION_BY
     X(FAULT, "fault")                                                                              \
     X(WEATHER, "weather")                                                                          \
     X(JUMP, "clock jumps")                                                                         \
-    X(FAMINE, "no memory")
+    X(FAMINE, "no memory")                                                                         \
+    X(RETRY, "retry")                                                                              \
+    X(SUSPEND, "suspend")                                                                          \
+    X(CHANGE, "network changes")                                                                   \
+    X(OFFLINE, "offline")                                                                          \
+    X(NETWORK, "network event")
 
 enum sim_note {
 #define SIM_NOTE_ENUM(name, text) SIM_##name,
@@ -119,7 +124,7 @@ struct sim {
     uint32_t session_count; /* opened so far */
 
     /* Healthy until one of these: then links may end, and peers with them. */
-    int links_broken, memory_failed, clock_jumped;
+    int links_broken, memory_failed, clock_jumped, was_offline;
     int other_thread; /* the call under way is made by another thread than the loop's */
     int in_call;      /* inside a call into the core: no callback may run */
     int depth;        /* inside a callback */

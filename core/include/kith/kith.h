@@ -435,8 +435,9 @@ typedef enum kith_network_event_kind {
     KITH_NETWORK_CHANGED = 1, /* this machine has other addresses, interfaces or routes than before.
                                  What waited is being tried again, and every connection is asked for
                                  a sign of life: one that has none is lost after 6 s */
-    KITH_NETWORK_WOKE = 2,    /* the machine slept, or this program was not run, for 5 s or more:
-                                 likewise. That time counts for none of Kith's time-outs */
+    KITH_NETWORK_WOKE = 2,    /* the machine slept, or this program was not run when it had to be,
+                                 for more than 5 s: likewise. That time counts for none of Kith's
+                                 time-outs */
     KITH_NETWORK_PATH = 3 /* peer goes on over another connection, without having been INTERRUPTED:
                              kith_peer_get_info() tells the transport and address, which may be
                              others, and what it proves */
