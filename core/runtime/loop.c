@@ -293,6 +293,7 @@ static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo 
     kith_free(&mine->loop->env, mine);
     if (lookup != NULL) {
         lookup->impl = NULL;
+        lookup->not_now = status == UV_EAI_AGAIN;
         lookup->done(lookup, (const char(*)[KITH_IP_TEXT_BYTES])ips, count);
     }
 }

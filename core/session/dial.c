@@ -194,7 +194,10 @@ static void looked_up(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT
     dial->ip_count = count;
     memcpy(dial->ips, ips, count * sizeof dial->ips[0]);
     snprintf(detail, sizeof detail,
-             "%.200s is not known: check the name, and that this machine is online",
+             lookup->not_now
+                 ? "%.200s cannot be looked up now: is this machine online, and does "
+                   "its name server answer?"
+                 : "%.200s is not known: check the name, and that this machine is online",
              dial->url.host);
     try_next(dial, KITH_REASON_NAME, detail);
 }
