@@ -37,7 +37,8 @@ static void consider(struct candidates *found, const char *candidate)
 
 int complete_line(struct editor *editor, const struct people *people)
 {
-    static const char *const commands[] = {"/to", "/peers", "/stats", "/help", "/quit"};
+    static const char *const commands[] = {"/to",       "/peers", "/stats", "/accept", "/reject",
+                                           "/distrust", "/key",   "/help",  "/quit"};
     struct candidates found = {editor->text, editor->cursor, "", 0};
     if (editor->cursor != editor->bytes || editor->text[0] != '/') {
         return -1;

@@ -107,7 +107,9 @@ void report_line(struct report *report, const char *format, ...)
 void report_open(struct report *report, const kith_session *session)
 {
     const struct options *const options = report->options;
-    const char *const security = options->insecure ? "NONE" : "PSK";
+    const char *const security = options->security == KITH_SECURITY_NONE  ? "NONE"
+                                 : options->security == KITH_SECURITY_PSK ? "PSK"
+                                                                          : "PKI";
     if (report->json) {
         struct json json;
         char id[37];
@@ -133,10 +135,14 @@ void report_open(struct report *report, const kith_session *session)
 static void say_reachable(struct report *report, const char *url)
 {
     const struct options *const options = report->options;
+    const char *const how = options->security == KITH_SECURITY_NONE  ? "--insecure"
+                            : options->security == KITH_SECURITY_PSK ? "--key FILE"
+                            : options->client_certs == KITH_CLIENT_CERTIFICATES_REQUIRED
+                                ? "--cert FILE --cert-key FILE"
+                                : "--trust ask";
     const int is_default = strcmp(options->session, "kith-chat") == 0;
-    report_line(report, "listening: others connect with kith-chat %s%s%s --connect %s",
-                options->insecure ? "--insecure" : "--key FILE", is_default ? "" : " --session ",
-                is_default ? "" : options->session, url);
+    report_line(report, "listening: others connect with kith-chat %s%s%s --connect %s", how,
+                is_default ? "" : " --session ", is_default ? "" : options->session, url);
 }
 
 void report_listening(struct report *report, const char *url, const char *asked)
@@ -186,12 +192,14 @@ static const char *dial_hint(kith_reason reason)
     switch ((int)reason) {
     case KITH_REASON_AUTH:
         return "do both sides use the same key file?";
+    case KITH_REASON_UNTRUSTED:
+        return "the side that refused it needs the --ca of the other one, or has to /accept it";
     case KITH_REASON_SESSION:
         return "both sides need the same --session";
     case KITH_REASON_SELF:
         return "give the URL of another chat";
     case KITH_REASON_NOT_KITH:
-        return "check the port, and that both sides say --key or both --insecure";
+        return "check the port, and that both sides say --key, both --cert, or both --insecure";
     case KITH_REASON_REFUSED:
     case KITH_REASON_TIMEOUT:
     case KITH_REASON_UNREACHABLE:

@@ -14,12 +14,17 @@
 
 void report_put_person(struct json *json, const struct person *person)
 {
+    char sha256[SHA256_HEX_BYTES + 1] = "";
     json_text(json, "id", person->id);
     json_text(json, "name", person->name);
     json_text(json, "transport", person->transport);
     json_text(json, "cipher", person->cipher);
     json_text(json, "level", people_level_name(person->level));
     json_text(json, "address", person->address);
+    if (person->has_certificate) {
+        sha256_hex(person->sha256, sha256);
+    }
+    json_text(json, "sha256", sha256);
 }
 
 static void put_peer_event(struct report *report, const struct person *person, const char *state,
