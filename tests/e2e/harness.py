@@ -73,11 +73,11 @@ class Case:
         argv = [self.program("kith-chat"), "--name", name, *options]
         return (Chat if json_mode else Process)(self, name, argv, **more)
 
-    def start(self, program, *arguments, **more):
+    def start(self, program, *arguments, kind=None, **more):
         """Starts somebody else's program, which is looked for where the system has them."""
         if not shutil.which(program):
             raise Failure(f"{program} is not installed; tests/run does that")
-        return Process(self, program, [program, *map(str, arguments)], **more)
+        return (kind or Process)(self, program, [program, *map(str, arguments)], **more)
 
     def run(self, *arguments, program="kith-chat", **more):
         """Runs a program to its end with empty input; gives the process."""
