@@ -82,5 +82,6 @@ int files_replace(const char *path, const void *contents, size_t bytes)
 int files_is_shared(const char *path)
 {
     struct stat about;
-    return stat(path, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode) &&
+           (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
 }

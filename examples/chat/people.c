@@ -164,6 +164,11 @@ static size_t matches_quoted(const struct person *person, const char *text)
     return inside == strlen(name) && inside > 0 && is_end(text[end]) ? end : 0;
 }
 
+int people_could_be(const struct person *person, const char *text)
+{
+    return matches(person, text) > 0 || matches_quoted(person, text) > 0;
+}
+
 struct person *people_find(const struct people *people, const char *text, const char **rest,
                            int *is_ambiguous)
 {

@@ -62,6 +62,9 @@ void people_remove(struct people *people, struct person *person);
 struct person *people_find(const struct people *people, const char *text, const char **rest,
                            int *is_ambiguous);
 
+/* 1 when text begins with what may name this person, as above; also where it may name others. */
+int people_could_be(const struct person *person, const char *text);
+
 /* Text of a level: "IDENTITY". */
 const char *people_level_name(kith_level level);
 

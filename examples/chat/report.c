@@ -187,13 +187,14 @@ static const char *dial_state(kith_dial_event_kind kind)
 
 /* What the user of this program can do about a dial that failed; Kith's own words know nothing of
  * its options. */
-static const char *dial_hint(kith_reason reason)
+static const char *dial_hint(kith_reason reason, kith_security security)
 {
     switch ((int)reason) {
     case KITH_REASON_AUTH:
-        return "do both sides use the same key file?";
+        return security == KITH_SECURITY_PKI ? "do both sides use certificates?"
+                                             : "do both sides use the same key file?";
     case KITH_REASON_UNTRUSTED:
-        return "the side that refused it needs the --ca of the other one, or has to /accept it";
+        return "each side has to trust what the other one shows: see --cert, --ca and /accept";
     case KITH_REASON_SESSION:
         return "both sides need the same --session";
     case KITH_REASON_SELF:
@@ -255,7 +256,7 @@ void report_dial(struct report *report, const kith_dial_event *event, int is_fir
         char text[1024];
         snprintf(text, sizeof text, "no connection to %s: %s (%s)", event->url,
                  kith_reason_text(event->reason), event->detail);
-        put_error(report, text, dial_hint(event->reason));
+        put_error(report, text, dial_hint(event->reason, report->options->security));
     }
 }
 

@@ -124,7 +124,7 @@ void report_stats(struct report *report, const kith_session *session, const stru
     }
     report_line(report,
                 "connections: %" PRIu64 " in, %" PRIu64 " out, %" PRIu64 " authenticated; refused: "
-                "%" PRIu64 " for their key, %" PRIu64 " for what they sent, %" PRIu64
+                "%" PRIu64 " for their key or certificate, %" PRIu64 " for what they sent, %" PRIu64
                 " for other reasons",
                 all.links_accepted, all.links_dialled, all.links_authenticated, all.refused_auth,
                 all.refused_protocol, all.refused_other);

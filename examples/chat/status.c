@@ -42,6 +42,10 @@ static void add_person(struct line *line, const struct person *person)
 {
     kith_peer_info info = {.size = sizeof info};
     (void)kith_peer_get_info(person->peer, &info);
+    if (kith_peer_get_state(person->peer) == KITH_PEER_INTERRUPTED) {
+        add(line, "%s out of reach", person->shown);
+        return;
+    }
     add(line, "%s %s %s", person->shown, person->transport, level_text(person->level));
     if (info.rtt_us >= 10000) {
         add(line, " %u ms", (unsigned)(info.rtt_us / 1000));
