@@ -4,8 +4,10 @@ and on other TLS and WebSocket libraries. Each goes through the whole handshake 
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
-from harness import Process, case, check
+from harness import DEADLINE_S, Failure, Process, case, check
 
 INTEROP = pathlib.Path(__file__).resolve().parents[1] / "interop"
 
@@ -61,6 +63,20 @@ def node(c, *arguments):
     """Node with the package ws, which Debian keeps where only its own Node looks by itself."""
     os.environ["NODE_PATH"] = ":".join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs")))
     return c.start("node", INTEROP / "peer.js", *arguments, kind=Stranger)
+
+
+def python(c, *arguments):
+    """The Python that has the package websockets; Debian gives it to its own only."""
+    for interpreter in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([interpreter, "-c", "import websockets"], capture_output=True, timeout=DEADLINE_S,
+                          check=False).returncode == 0:
+            return c.start(interpreter, INTEROP / "peer.py", *arguments, kind=Stranger)
+    raise Failure("Python's package websockets is not installed; tests/run does that")
+
+
+@case
+def python_in_clear(c):
+    both_ways(c, python, ((), {"insecure": True}), "NONE")
 
 
 @case
