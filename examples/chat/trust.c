@@ -88,13 +88,16 @@ static enum known_verdict judge(const struct chat *chat, const struct ask *ask)
 }
 
 /* Why nobody is asked; NULL where somebody is. */
-static const char *why_not_ask(const struct chat *chat)
+static const char *why_not_ask(const struct chat *chat, const struct ask *ask)
 {
     if (chat->options->trust == OPTIONS_TRUST_NEVER) {
         return "it is not trusted";
     }
     if (chat->is_quitting || chat->is_leaving) {
         return "nobody is there to be asked";
+    }
+    if (ask->host[0] == '\0' && chat->trust.lapsed >= TRUST_LAPSED_MAX) {
+        return "too many questions have ended without an answer; /reject: to be asked again";
     }
     return chat->trust.count >= TRUST_ASKS_MAX ? "too many questions are open" : NULL;
 }
@@ -128,7 +131,8 @@ void trust_asked(struct chat *chat, const kith_trust_question *question)
         (void)kith_ask_answer(question->ask, 1, NULL);
         return;
     }
-    const char *const why = verdict == KNOWN_REFUSED ? "it was refused before" : why_not_ask(chat);
+    const char *const why =
+        verdict == KNOWN_REFUSED ? "it was refused before" : why_not_ask(chat, &now);
     struct ask *const ask = why == NULL ? malloc(sizeof *ask) : NULL;
     if (ask == NULL) {
         refuse(chat, &now, why != NULL ? why : "out of memory");
@@ -159,6 +163,7 @@ void trust_over(struct chat *chat, const kith_ask *handle, kith_reason reason)
     *at = ask->next;
     trust->count--;
     trust->is_unsure = trust->is_unsure || !ask->is_answered;
+    trust->lapsed += !ask->is_answered && ask->host[0] == '\0';
     report_answer(&chat->report, ask, reason);
     free(ask);
 }
@@ -230,6 +235,7 @@ static struct ask *find(struct chat *chat, const char *which, const char *comman
     }
     const int is_unsure = *which == '\0' && trust->is_unsure;
     trust->is_unsure = 0;
+    trust->lapsed = 0;
     if (count == 1 && !is_unsure) {
         return found;
     }

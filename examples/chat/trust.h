@@ -16,6 +16,10 @@
  * can make as many certificates as he likes. */
 #define TRUST_ASKS_MAX 16
 
+/* So many questions of those who dial us may end by themselves before the person is left in peace,
+ * until an answer shows that somebody is there. */
+#define TRUST_LAPSED_MAX 16
+
 /* A question that the person has not answered yet, or whose link does not know the answer yet. */
 struct ask {
     struct ask *next;
@@ -34,6 +38,7 @@ struct trust {
     struct ask *first; /* in the order in which they came */
     size_t count;
     unsigned last_number;
+    unsigned lapsed;
     int is_unsure; /* one ended by itself: "the" question may not be the one that was meant */
 };
 

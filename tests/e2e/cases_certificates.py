@@ -291,6 +291,41 @@ def several_questions(c):
 
 
 @case
+def questions_without_end(c):
+    """Whoever connects and goes, again and again, is not asked about for ever; an answer, be it to no
+    question, shows that somebody is there."""
+    root = Authority(c)
+    one, two, nag = root.leaf("alice"), alone(c, "bob"), alone(c, "nag")
+    alice = c.chat("alice", "--ca", root.file, *one.options())
+
+    def connect_and_go(count, answer):
+        client = c.start("openssl", "s_client", "-connect", f"127.0.0.1:{alice.port()}", "-tls1_3", "-quiet",
+                         "-cert", nag.cert, "-key", nag.key)
+        client.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                     b"Sec-WebSocket-Protocol: kith.v1\r\n\r\n")
+        if answer == "LAPSED":
+            alice.expect("question", count)
+            client.end()
+        alice.expect("answer", count, answer=answer)
+        client.end()
+
+    for count in range(1, 17):
+        connect_and_go(count, "LAPSED")
+    connect_and_go(1, "REFUSED")
+    check(len(alice.all("question")) == 16, "asked all the same")
+    alice.say("/reject")
+    alice.expect("error", code="NOT_FOUND")
+    bob = c.chat("bob", "--connect", alice.url(), "--ca", root.file, *two.options())
+    expect_question(alice, two, "UNTRUSTED", "SELF_SIGNED")
+    alice.say("/accept bob")
+    bob.expect_peer("alice")
+    bob.leave()
+    alice.close_input()
+    alice.expect_exit(1)
+
+
+@case
 def nobody_to_ask(c):
     """At the end of the input nobody can answer: the answer is no, at once."""
     one, two = alone(c, "alice"), alone(c, "bob")
