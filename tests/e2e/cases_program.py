@@ -13,7 +13,8 @@ def help_and_version(c):
     shown = c.run("--help")
     check(shown.status == 0 and not shown.stderr, f"--help: {shown.status}, {shown.stderr_text()}")
     for word in ("--name", "--session", "--key", "--insecure", "--listen", "--connect", "--json",
-                 "--verbose", "--new-key", "--cert", "--trust", "--tls12", "/accept", "/key", "--help", "--version", "/to", "/peers", "/stats", "Exit status"):
+                 "--verbose", "--new-key", "--cert", "--trust", "--tls12", "/accept", "/key",
+                 "--help", "--version", "/to", "/peers", "/stats", "Exit status"):
         check(word in shown.stdout_text(), f"--help does not tell of {word}")
     check(c.run("-h").stdout == shown.stdout, "-h says something else than --help")
     version = c.run("--version")

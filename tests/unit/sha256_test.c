@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "session/session.h"
 #include "examples/chat/sha256.h"
+#include "session/session.h"
 
 static void check(const char *text, const char *hex)
 {
