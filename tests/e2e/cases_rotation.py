@@ -38,7 +38,9 @@ def key_changed_while_talking(c):
     check(late.expect("dial", state="failed")["reason"] == "AUTH", "in with a removed key")
     late.expect_exit(1)
     bob.say("still here")
-    alice.expect_texts("bob", ["still here"])
+    for chat in (alice, carol):
+        chat.expect_texts("bob", ["still here"])
+    bob.expect("delivered", count=2)
     check(not alice.all("peer", state="departed"), "somebody was put out")
     for chat in (carol, bob, alice):
         chat.leave()
