@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+from certificates import Authority, alone
 from harness import DEADLINE_S, Failure, Process, case, check
 
 INTEROP = pathlib.Path(__file__).resolve().parents[1] / "interop"
@@ -94,6 +95,48 @@ def node_with_tls12(c):
 @case
 def node_in_clear(c):
     both_ways(c, node, ((), {"insecure": True}), "NONE")
+
+
+@case
+def node_with_certificates(c):
+    """Both sides' certificates stand in what both sign."""
+    root = Authority(c)
+    one, two = root.leaf("alice"), root.leaf("stranger")
+    both_ways(c, node, (("--ca", root.file, *one.options()), {}), "IDENTITY", "--ca", root.file, *two.options())
+
+
+@case
+def node_without_a_certificate(c):
+    """It has none, where one is only wanted or not asked for: zeros stand for it."""
+    root = Authority(c)
+    one = root.leaf("alice")
+    for how in ("wanted", "none"):
+        talk(c, node, (("--ca", root.file, "--client-certs", how, *one.options()), {}), "IDENTITY", "--ca",
+             root.file, arbiter=True)
+
+
+@case
+def node_waits_for_an_answer(c):
+    """While alice is asked about its certificate, it is told how long that may take."""
+    root = Authority(c)
+    one, two = root.leaf("alice"), alone(c, "stranger")
+    alice = c.chat("alice", "--ca", root.file, *one.options())
+    stranger = node(c, alice.url(), "kith-chat", "stranger", "--ca", root.file, *two.options())
+    question = alice.expect("question", sha256=two.sha256())
+    check(stranger.event("wait")["ms"] == question["timeout_ms"], "it is told another time")
+    alice.say("/accept")
+    stranger.event("connected")
+    stranger.say("at last")
+    alice.expect_texts("stranger", ["at last"])
+    stranger.event("delivered")
+    alice.say("/distrust stranger")
+    stranger.event("close", reason=5)
+    stranger.expect_exit(0)
+    refused = node(c, alice.url(), "kith-chat", "stranger", "--ca", root.file, *two.options())
+    refused.event("close", reason=23)
+    refused.event("closed", code=4023)
+    check(not [line for line in refused.stdout if '"hello"' in line], "alice said HELLO all the same")
+    alice.leave()
 
 
 @case

@@ -5,6 +5,7 @@
 // handshake, and talks. For tests only: it has one link, no resumption, and ends on every surprise.
 //
 //     node peer.js URL SESSION NAME [--key FILE] [--tls 1.2|1.3] [--above ID | --below ID]
+//                  [--cert FILE --cert-key FILE] [--ca FILE]
 //
 // Each line of standard input is sent as a message; its end is the end of the session. What happens
 // stands on standard output, an object of JSON per line. --above and --below choose an id of its own that
@@ -17,7 +18,9 @@ const readline = require('readline');
 const WebSocket = require('ws');
 
 const TYPE = {HELLO: 0x02, AUTH: 0x04, INFO: 0x06, ADOPT: 0x08, ADOPTED: 0x0a, DATA: 0x10, CREDIT: 0x12,
-    CLOSE: 0x18, PING: 0x1a, PONG: 0x1c};
+    CLOSE: 0x18, PING: 0x1a, PONG: 0x1c, WAIT: 0x20};
+const SUITES = {TLS_AES_128_GCM_SHA256: 0x1301, TLS_AES_256_GCM_SHA384: 0x1302,
+    TLS_CHACHA20_POLY1305_SHA256: 0x1303, TLS_PSK_WITH_AES_128_GCM_SHA256: 0x00a8};
 const NAME_OF = Object.fromEntries(Object.entries(TYPE).map(([name, number]) => [number, name]));
 const REASON_LEFT = 1;
 const LANES = 8;
@@ -130,6 +133,8 @@ function readOptions() {
         if (rest[i] === '--key') {
             const [identity, hex] = fs.readFileSync(rest[i + 1], 'utf8').trim().split(':');
             options.psk = {identity, psk: Buffer.from(hex, 'hex')};
+        } else if (['--cert', '--cert-key', '--ca'].includes(rest[i])) {
+            options[rest[i].slice(2)] = fs.readFileSync(rest[i + 1]);
         } else if (rest[i] === '--tls') {
             options.tls = rest[i + 1];
         } else if (rest[i] === '--above') {
@@ -155,20 +160,35 @@ function connect(options) {
             checkServerIdentity: () => undefined, // there is no certificate
         });
     }
+    if (options.ca) {
+        Object.assign(how, {ca: options.ca, cert: options.cert, key: options['cert-key'],
+            minVersion: 'TLSv1.3'});
+    }
     return new WebSocket(options.url, ['kith.v1'], how);
+}
+
+// Section 5.2: the hashes of both leaf certificates; zeros stand for one that was not shown.
+function leavesOf(socket, options) {
+    if (!options.ca) {
+        return ZEROS(64);
+    }
+    const mine = options.cert ? sha256(new crypto.X509Certificate(options.cert).raw) : ZEROS(32);
+    return Buffer.concat([mine, sha256(socket.getPeerCertificate().raw)]);
 }
 
 // What this side sees of the channel: the numbers of HELLO, and the binding of AUTH.
 function lookAt(socket, options) {
-    if (!options.psk) {
-        return {number: 0, version: 0, suite: 0, binding: ZEROS(0)};
+    if (!options.psk && !options.ca) {
+        return {number: 0, version: 0, suite: 0, binding: ZEROS(0), leaves: ZEROS(64)};
     }
     const protocol = socket.getProtocol();
     check(protocol === `TLSv${options.tls}`, `it is ${protocol}`);
     // No context: in TLS 1.2 an empty one would give another value (RFC 5705 section 4).
     const binding = socket.exportKeyingMaterial(32, 'EXPORTER-kith-link-v1');
-    return protocol === 'TLSv1.3' ? {number: 1, version: 0x0304, suite: 0x1301, binding} :
-        {number: 2, version: 0x0303, suite: 0x00a8, binding};
+    const is13 = protocol === 'TLSv1.3';
+    const suite = SUITES[socket.getCipher().standardName];
+    const number = options.ca ? 3 : is13 ? 1 : 2;
+    return {number, version: is13 ? 0x0304 : 0x0303, suite, binding, leaves: leavesOf(socket, options)};
 }
 
 // ---- one link ----
@@ -185,6 +205,7 @@ class Link {
         this.isUsed = false;
         this.lanes = Array.from({length: LANES}, () => ({received: 0, bytes: Buffer.alloc(0)}));
         this.generation = 0;
+        this.hasWaited = false;
     }
 
     open() {
@@ -255,6 +276,12 @@ class Link {
             return;
         }
         // Section 3: what may come when.
+        if (name === 'WAIT' && this.state === 'HELLO' && this.channel.number === 3 && !this.hasWaited) {
+            this.hasWaited = true;
+            report('wait', {ms: new Reader(body).number(4)});
+            return;
+        }
+        check(name !== 'WAIT', 'a WAIT out of place');
         check(this.state === 'OPEN' ? name !== 'HELLO' && name !== 'AUTH' : name === this.state,
             `${name} while waiting for ${this.state}`);
         this[`take${name}`](new Reader(body), body);
@@ -286,7 +313,7 @@ class Link {
         const bound = this.channel.binding.length > 0 ? 1 : 0;
         return Buffer.concat([Buffer.alloc(64, 0x20), Buffer.from(`Kith link AUTH v1 ${side}\0`), sha256(
             u(136, 2), this.hello, u(136, 2), this.theirHello, u(1, 1), u(bound, 1),
-            u(this.channel.binding.length, 2), this.channel.binding, ZEROS(32), ZEROS(32),
+            u(this.channel.binding.length, 2), this.channel.binding, this.channel.leaves,
             u(body.length, 2), body)]);
     }
 
