@@ -54,8 +54,8 @@ void report_interrupted(struct report *report, const struct person *person, kith
     if (report->json) {
         put_peer_event(report, person, "interrupted", reason, "");
     } else {
-        report_line(report, "%s is out of reach (%s); lines to it wait", person->label,
-                    kith_reason_text(reason));
+        report_line(report, "%s is out of reach (%s); lines to it wait",
+                    report_label(report, person), kith_reason_text(reason));
     }
 }
 
@@ -64,7 +64,7 @@ void report_resumed(struct report *report, const struct person *person)
     if (report->json) {
         put_peer_event(report, person, "resumed", KITH_REASON_NONE, "");
     } else {
-        report_line(report, "%s is back", person->label);
+        report_line(report, "%s is back", report_label(report, person));
     }
 }
 

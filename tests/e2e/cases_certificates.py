@@ -361,6 +361,16 @@ def client_certificates(c):
 
 
 @case
+def private_key_others_can_read(c):
+    """A warning, not a refusal."""
+    one = alone(c, "alice")
+    (c.folder / "alice.key").chmod(0o644)
+    alice = c.chat("alice", *one.options())
+    alice.expect_line(r"warning: others can read .*alice\.key", "stderr")
+    alice.leave()
+
+
+@case
 def certificate_usage_errors(c):
     one, two = alone(c, "one"), alone(c, "two")
     key = c.new_key()
@@ -426,7 +436,9 @@ def questions_at_a_terminal(c):
     alice.expect_said(CLOCK + r"\* carol joined")
     carol.say("me")
     alice.expect_said(CLOCK + "<carol> me$")
-    alice.type("/distrust carol\r")
+    alice.type("/distrust ca\t")
+    alice.expect_typed("/distrust carol ")
+    alice.type("\r")
     carol.expect_peer("alice", "departed", reason="KICKED")
     alice.expect_said(CLOCK + r"\* the certificate of carol is refused from now on$")
     for chat in (carol, bob, alice):
