@@ -354,7 +354,8 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
     lane->limit = credit->limit > lane->limit ? credit->limit : lane->limit;
     free_finished(lane);
     while (!kith_list_empty(&lane->receipts)) {
-        struct kith_receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
+        struct kith_receipt *receipt =
+            KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
         if (receipt->end > lane->consumed) {
             break;
         }
