@@ -136,6 +136,18 @@ static void on_network(kith_session *session, const kith_network_event *event, v
     report_network(&chat->report, event->kind, person);
 }
 
+static void on_trust(kith_session *session, const kith_trust_question *question, void *user)
+{
+    (void)session;
+    trust_asked(user, question);
+}
+
+static void on_ask_over(kith_session *session, kith_ask *ask, kith_reason reason, void *user)
+{
+    (void)session;
+    trust_over(user, ask, reason);
+}
+
 static void on_closed(kith_session *session, void *user)
 {
     struct chat *const chat = user;
@@ -153,4 +165,6 @@ const kith_callbacks chat_callbacks = {
     .on_dial = on_dial,
     .on_closed = on_closed,
     .on_network = on_network,
+    .on_trust = on_trust,
+    .on_ask_over = on_ask_over,
 };

@@ -48,6 +48,7 @@ struct kith_memory_hub {
     int unreachable;        /* dials end in UNREACHABLE */
     int no_address;         /* the machine has none to listen on: NETWORK */
     const char *name;       /* of the machine, in the URLs of ports; "hub" at first */
+    int has_addresses;      /* both ends of links made now know each other's address: "hub" */
     int spliced; /* links made now give each end another exporter, as a relay in between would */
     /* Sees, and may change, bytes of the control stream on their way. */
     void (*tap)(void *tap_user, int from_dialer, uint8_t *bytes, size_t count);
