@@ -181,6 +181,21 @@ static void wait_on(struct kith_listener *listener)
                              : listener->pause_ms * 2;
 }
 
+/* All is well. An address that has just come may go again before whoever watches the network has
+ * seen either, where that only looks now and then: one more look. */
+static void recovered(struct kith_listener *listener)
+{
+    struct kith_env *env = listener->session->env;
+    int was_waiting = listener->is_waiting;
+    listener->is_waiting = 0;
+    listener->pause_ms = KITH_LISTEN_RETRY_MS_MIN;
+    if (!was_waiting ||
+        kith_timer_set(env, &listener->retry_timer,
+                       env->now_us + (uint64_t)KITH_LISTEN_RETRY_MS_MAX * 1000) != KITH_OK) {
+        kith_timer_stop(env, &listener->retry_timer);
+    }
+}
+
 /* Opens what is not open, looks at what is, and has told what came of it at the end of the turn. */
 static void attempt(struct kith_listener *listener)
 {
@@ -203,9 +218,7 @@ static void attempt(struct kith_listener *listener)
     if (listener->failed != KITH_OK) {
         close_all(listener);
     } else if (!has_waiting) {
-        kith_timer_stop(listener->session->env, &listener->retry_timer);
-        listener->is_waiting = 0;
-        listener->pause_ms = KITH_LISTEN_RETRY_MS_MIN;
+        recovered(listener);
     }
     kith_detail_clear(); /* the call that led here succeeds: an event tells */
     kith_defer(listener->session->env, &listener->events);

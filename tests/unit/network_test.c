@@ -140,6 +140,22 @@ Test(network, an_address_that_becomes_another)
     world_close(&world);
 }
 
+/* Where the network is only looked at now and then, the one who watches it may see neither that an
+ * address came nor that it went. */
+Test(network, an_address_that_stays_for_a_moment)
+{
+    open_world(1);
+    world.hub.no_address = 1;
+    listen_at("mem://*:7");
+    world.hub.no_address = 0;
+    world_run(&world, KITH_LISTEN_RETRY_MS_MIN);
+    cr_assert_eq(ada->count[ACTOR_LISTENING], 1);
+    world.hub.no_address = 1;
+    world_run(&world, KITH_LISTEN_RETRY_MS_MAX);
+    cr_assert_eq(ada->count[ACTOR_LISTENER_WAITING], 2);
+    world_close(&world);
+}
+
 /* Gone and back within one look: there is nothing to tell. */
 Test(network, a_flicker)
 {
