@@ -290,6 +290,78 @@ kith_err kith_dial_open(kith_session *session, const char *url, const kith_dial_
     return err;
 }
 
+kith_err kith_session_invite(kith_session *session, char out[KITH_INVITATION_BYTES])
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && out == NULL) {
+        err = missing("out");
+    }
+    return err != KITH_OK ? err : kith_invite_write(session, out, KITH_INVITATION_BYTES);
+}
+
+kith_err kith_invitation_parse(const char *text, kith_invitation_info *out)
+{
+    kith_invitation_info read = {.size = sizeof read};
+    kith_err err;
+    kith_detail_clear();
+    if (text == NULL || out == NULL) {
+        return missing(text == NULL ? "text" : "out");
+    }
+    if (out->size != sizeof *out) {
+        return kith_fail(KITH_ERR_INVALID, "size: is not that of a kith_invitation_info");
+    }
+    err = kith_invite_read(text, &read);
+    if (err == KITH_OK) {
+        *out = read;
+    }
+    return err;
+}
+
+static kith_err check_invitation(const kith_session *session, const kith_invitation_info *to)
+{
+    if (strcmp(to->session_name, session->session_name) != 0) {
+        return kith_fail(KITH_ERR_CONFIG,
+                         "the invitation is for the session \"%s\", and this one is \"%s\"",
+                         to->session_name, session->session_name);
+    }
+    if (to->security != session->config.security) {
+        return kith_fail(KITH_ERR_CONFIG,
+                         "the invitation is for another kind of security than this session has");
+    }
+    if (kith_id_equal(&to->id, &session->id)) {
+        return kith_fail(KITH_ERR_INVALID, "the invitation is this session's own");
+    }
+    return KITH_OK;
+}
+
+kith_err kith_dial_invitation(kith_session *session, const char *text,
+                              const kith_dial_options *options, kith_dial **out)
+{
+    kith_dial_options known = KITH_DIAL_OPTIONS_INIT;
+    kith_invitation_info to = {.size = sizeof to};
+    struct kith_dial *dial;
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && text == NULL) {
+        err = missing("text");
+    }
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_dial_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = kith_invite_read(text, &to);
+    }
+    if (err == KITH_OK) {
+        err = check_invitation(session, &to);
+    }
+    if (err == KITH_OK) {
+        err = kith_dial_group(session, &to, &known, &dial);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = dial;
+    }
+    return err;
+}
+
 kith_err kith_dial_cancel(kith_dial *dial)
 {
     kith_err err;
