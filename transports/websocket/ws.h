@@ -34,6 +34,8 @@ enum {
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
+    KITH__WS_RECORD_BYTES = 16 * 1024, /* of plain text: TLS's own limit (RFC 8446 §5.1) */
+    KITH__WS_AHEAD_BYTES = 256, /* of each link; a short message whole, or the head of a record */
     KITH__WS_ACCEPTS_PER_TURN = 16, /* handshakes cost time; established links have their turn */
     KITH__WS_BACKLOG = 128,         /* connections that the system holds until we accept them */
     KITH__WS_ACCEPT_PAUSE_MS = 100, /* no descriptors left: asking again at once would spin */
@@ -105,15 +107,20 @@ struct kith__ws_link {
     struct kith__tls_handshake tls;
 
     uint8_t dialled;
-    uint8_t heard;       /* a byte came in */
-    uint8_t tls_done;    /* TLS has finished its part of the handshake */
-    uint8_t closing;     /* the core called close() */
-    uint8_t cut;         /* end it when this turn ends, whatever is unsent */
-    uint8_t mute;        /* nothing more may be written */
-    uint8_t goodbye;     /* our close frame is on its way, the other side's is awaited */
-    uint8_t more;        /* so much came at once that more is likely there */
-    uint16_t close_code; /* WebSocket's */
-    kith_reason reason;  /* why it ends; NONE = not known yet */
+    uint8_t heard;         /* a byte came in */
+    uint8_t tls_done;      /* TLS has finished its part of the handshake */
+    uint8_t closing;       /* the core called close() */
+    uint8_t cut;           /* end it when this turn ends, whatever is unsent */
+    uint8_t mute;          /* nothing more may be written */
+    uint8_t goodbye;       /* our close frame is on its way, the other side's is awaited */
+    uint8_t more;          /* so much came at once that more is likely there */
+    uint8_t no_ahead;      /* TLS gets what it asks for and no more is read */
+    uint16_t close_code;   /* WebSocket's */
+    kith_reason reason;    /* why it ends; NONE = not known yet */
+    unsigned records_left; /* TLS records of what is being written; 0 = not known */
+    unsigned asked;        /* how often TLS asked for bytes */
+    uint16_t ahead_start, ahead_count; /* read from the socket, not yet asked for by TLS */
+    uint8_t ahead[KITH__WS_AHEAD_BYTES];
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
     char remote[KITH__WS_ADDRESS_BYTES];
@@ -163,6 +170,16 @@ void kith__ws_socket_init(struct kith__ws_socket *socket, struct kith__ws_endpoi
 void kith__ws_socket_stop(struct kith__ws_socket *socket);
 /* Lets lws look at a socket that is ready. */
 void kith__ws_service(struct kith__ws_socket *socket, unsigned events);
+
+/* ---- records.c: the socket below TLS */
+
+/* Sets up what is common to all connections of a context. */
+void kith__ws_records_setup(struct WOLFSSL_CTX *context);
+/* From now on the records of a link that is up go through here; NULL: those of no link any more. */
+void kith__ws_records_start(struct kith__ws_link *link, struct WOLFSSL *ssl);
+/* So many bytes, and their heads, are written as one; and have been. */
+void kith__ws_records_begin(struct kith__ws_link *link, size_t count);
+void kith__ws_records_end(struct kith__ws_link *link);
 
 /* ---- port.c */
 
