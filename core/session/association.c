@@ -123,6 +123,7 @@ static void set_conn(struct kith_peer *peer, struct kith_conn *conn)
     }
     if (conn != NULL) {
         conn->peer = peer;
+        conn->was_chosen = 1;
     }
 }
 
@@ -537,7 +538,10 @@ static void adopt_best(struct kith_peer *peer)
 
 static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason reason)
 {
-    peer->lost_reason = reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason;
+    if (peer->active == conn || peer->state == KITH_PEER_CONNECTING) {
+        /* Not that of a candidate: it says nothing about the link that was in use. */
+        peer->lost_reason = reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason;
+    }
     if (peer->active == conn) {
         deactivate(peer, conn);
     }

@@ -202,6 +202,16 @@ static int is_leftover(const struct kith_conn *conn, const struct kith_lane_rx *
            offset <= lane->limit && count <= lane->limit - offset;
 }
 
+/* A frame that counts only on the link in use came on another one. On a link that was chosen once
+ * that is what was under way, or what a side sends that has not heard of the change; credit bounds
+ * it, and the link will be closed. On any other it is an idle frame. */
+static void off_link(struct kith_conn *conn)
+{
+    if (!conn->was_chosen) {
+        (void)kith_conn_count_idle(conn);
+    }
+}
+
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count, int fin)
 {
@@ -212,7 +222,7 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
         return; /* about to be put out: what it sends until then is not its fault */
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        off_link(conn);
         return;
     }
     if (lane < KITH_CHANNEL_COUNT && is_leftover(conn, &peer->rx[lane], offset, count)) {
@@ -284,7 +294,7 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
         return;
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        off_link(conn);
         return;
     }
     if (!moves(&peer->tx[credit.lane], &credit) && kith_conn_count_idle(conn) != 0) {
@@ -308,7 +318,7 @@ void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t lengt
         return;
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        off_link(conn);
         return;
     }
     window = peer->rx[lane].window;
@@ -328,27 +338,38 @@ void kith_peer_wake(struct kith_peer *peer)
     }
 }
 
-static kith_err queued(struct kith_peer *peer, size_t count, kith_err err)
+static void queued(struct kith_peer *peer, size_t count)
 {
-    if (err == KITH_OK) {
-        peer->stats.messages_sent++;
-        peer->stats.message_bytes_sent += count;
-        kith_peer_wake(peer);
-    }
-    return err;
+    peer->stats.messages_sent++;
+    peer->stats.message_bytes_sent += count;
+    kith_peer_wake(peer);
 }
 
 kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
                        uint64_t ticket)
 {
-    return queued(peer, count, kith_lane_tx_put(&peer->tx[channel], data, count, ticket));
+    kith_err err = kith_lane_tx_put(&peer->tx[channel], data, count, ticket);
+    if (err == KITH_OK) {
+        queued(peer, count);
+    }
+    return err;
 }
 
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
-                         uint64_t ticket, int reserved)
+                         uint64_t ticket)
 {
-    return queued(peer, payload->count,
-                  kith_lane_tx_share(&peer->tx[channel], payload, ticket, reserved));
+    kith_err err = kith_lane_tx_share(&peer->tx[channel], payload, ticket);
+    if (err == KITH_OK) {
+        queued(peer, payload->count);
+    }
+    return err;
+}
+
+void kith_peer_append(struct kith_peer *peer, unsigned channel, size_t count,
+                      struct kith_outgoing *outgoing)
+{
+    kith_lane_tx_append(&peer->tx[channel], outgoing);
+    queued(peer, count);
 }
 
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count)
@@ -359,7 +380,7 @@ void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t cou
         return;
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* they count only on the link in use */
+        off_link(conn);
         return;
     }
     peer->stats.datagrams_received++;

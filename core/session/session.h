@@ -183,6 +183,7 @@ struct kith_conn {
     uint64_t wait_until_us; /* the other side's application is thinking so long at most */
 
     struct kith_peer *peer;  /* set while this is the peer's conn or active */
+    int was_chosen;          /* this was its peer's conn once */
     uint32_t tried_round;    /* the peer's, when this was adopted */
     uint64_t confirmed_then; /* its confirmed generation when AUTH was sent; 0 = none */
     struct kith_credit told[KITH_CHANNEL_COUNT]; /* in this link's ADOPT */
@@ -397,7 +398,10 @@ void kith_peer_unref(struct kith_peer *peer);
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count);
 /* Queues a shared payload, or a copy where there is none. */
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
-                         uint64_t ticket, int reserved);
+                         uint64_t ticket);
+/* Queues what another thread made ready. */
+void kith_peer_append(struct kith_peer *peer, unsigned channel, size_t count,
+                      struct kith_outgoing *outgoing);
 kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kith_held **out);
 void kith_peer_unhold(kith_held *held);
 void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out);
