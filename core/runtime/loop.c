@@ -601,12 +601,16 @@ struct kith_env *kith_loop_env(kith_loop *loop)
 int kith_loop_is_mine(const kith_loop *loop)
 {
     if (atomic_load(&((kith_loop *)loop)->thread) == this_thread()) {
-        update_now((kith_loop *)loop);
         return 1;
     }
     (void)kith_fail(KITH_ERR_THREAD,
                     "call it on the loop's thread: kith_post() gets you there while the loop runs");
     return 0;
+}
+
+void kith_loop_look_at_clock(kith_loop *loop)
+{
+    update_now(loop);
 }
 
 struct kith_node *kith_loop_inbox(kith_loop *loop)

@@ -11,9 +11,12 @@
 
 struct kith_env *kith_loop_env(kith_loop *loop);
 
-/* 1 on the loop's thread; else 0, with a detail text. Every call begins here, so this is also where
- * its time is taken: the loop's last turn may be long ago, or a callback may take long. */
+/* 1 on the loop's thread; else 0, with a detail text. */
 int kith_loop_is_mine(const kith_loop *loop);
+
+/* Brings the loop's time up to date: its last turn may be long ago, or a callback may take long. On
+ * its thread; every call that sets a time begins so. */
+void kith_loop_look_at_clock(kith_loop *loop);
 
 /* kith_loop_free() is under way: nothing new may begin. */
 int kith_loop_is_freeing(const kith_loop *loop);
