@@ -34,7 +34,8 @@ enum {
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
-    KITH__WS_RECORD_BYTES = 16 * 1024, /* of plain text: TLS's own limit (RFC 8446 §5.1) */
+    KITH__WS_RECORD_BYTES = 16 * 1024,  /* of plain text: TLS's own limit (RFC 8446 §5.1) */
+    KITH__WS_UNSENT_BYTES = 128 * 1024, /* in the kernel, beyond what is on the network */
     KITH__WS_AHEAD_BYTES = 256, /* of each link; a short message whole, or the head of a record */
     KITH__WS_ACCEPTS_PER_TURN = 16, /* handshakes cost time; established links have their turn */
     KITH__WS_BACKLOG = 128,         /* connections that the system holds until we accept them */
@@ -193,6 +194,8 @@ void kith__ws_port_close(struct kith_port *base);
 int kith__ws_socket(int family, int type);
 /* The next connection of a listening socket, and where it came from; -1 and errno. */
 int kith__ws_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes);
+/* TCP is connected: nothing waits to be collected, and little to be sent. */
+void kith__ws_socket_connected(int fd);
 
 /* ---- dial.c */
 
