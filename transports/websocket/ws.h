@@ -29,7 +29,7 @@ enum {
      * of a loopback or an offloading network card; of a little more the rest would go on its own.
      */
     KITH__WS_PULL_BYTES = 64 * 1024 - 128,
-    KITH__WS_PULLS_PER_TURN = 16,  /* 1 MiB of one link before others have their turn */
+    KITH__WS_PULLS_PER_TURN = 4,   /* 256 KiB of one link before others have their turn */
     KITH__WS_READS_PER_TURN = 8,   /* TLS records, or buffers, of one link before others */
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
