@@ -74,11 +74,7 @@ static kith_err enter(const kith_session *session)
     if (session == NULL) {
         return missing("session");
     }
-    if (!kith_loop_is_mine(session->owner)) {
-        return KITH_ERR_THREAD;
-    }
-    kith_loop_look_at_clock(session->owner);
-    return KITH_OK;
+    return kith_loop_is_mine(session->owner) ? KITH_OK : KITH_ERR_THREAD;
 }
 
 static kith_err enter_open(const kith_session *session)
@@ -97,7 +93,7 @@ static kith_err check_peer(const kith_peer *peer)
     if (peer == NULL) {
         return missing("peer");
     }
-    if (peer->session != NULL && !kith_loop_is_mine(peer->owner)) {
+    if (peer->session != NULL && !kith_loop_is_this_thread(peer->owner)) {
         return KITH_ERR_THREAD;
     }
     if ((peer->state != KITH_PEER_CONNECTED && peer->state != KITH_PEER_INTERRUPTED) ||
@@ -112,10 +108,7 @@ static kith_err check_peer(const kith_peer *peer)
 static kith_err enter_peer(const kith_peer *peer)
 {
     kith_err err = check_peer(peer);
-    if (err == KITH_OK) {
-        kith_loop_look_at_clock(peer->owner);
-    }
-    return err;
+    return err == KITH_OK && !kith_loop_is_mine(peer->owner) ? KITH_ERR_THREAD : err;
 }
 
 /* ---- sessions ---------------------------------------------------------------------------------
@@ -146,7 +139,6 @@ kith_err kith_session_open(kith_loop *loop, const kith_session_config *config,
     if (!kith_loop_is_mine(loop)) {
         return KITH_ERR_THREAD;
     }
-    kith_loop_look_at_clock(loop);
     if (kith_loop_is_freeing(loop)) {
         return kith_fail(KITH_ERR_CLOSED, "the loop is being freed");
     }
@@ -441,7 +433,7 @@ kith_err kith_peer_disconnect(kith_peer *peer, const char *text)
     }
     err = kith_check_text(&text);
     if (err == KITH_OK) {
-        kith_peer_kick(peer, text);
+        kith_peer_turn_out(peer, KITH_REASON_KICKED, text);
     }
     return err;
 }
@@ -512,7 +504,7 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
     if (err == KITH_OK) {
         err = check_message(channel, data, data_bytes);
     }
-    if (err == KITH_OK && !kith_loop_is_mine(peer->owner)) {
+    if (err == KITH_OK && !kith_loop_is_this_thread(peer->owner)) {
         kith_detail_clear();
         return kith_inbox_send(peer, channel, data, data_bytes, &known);
     }

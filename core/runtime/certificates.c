@@ -132,7 +132,6 @@ kith_err kith_session_set_certificates(kith_session *session, const kith_certifi
     if (!kith_loop_is_mine(session->owner)) {
         return KITH_ERR_THREAD;
     }
-    kith_loop_look_at_clock(session->owner);
     if (session->state != KITH_SESSION_OPEN) {
         return kith_fail(KITH_ERR_CLOSED, "the session is closing");
     }
@@ -150,26 +149,4 @@ kith_err kith_session_set_certificates(kith_session *session, const kith_certifi
         }
     }
     return err;
-}
-
-kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text)
-{
-    kith_err err;
-    kith_detail_clear();
-    if (ask == NULL) {
-        return kith_fail(KITH_ERR_INVALID, "ask: is NULL");
-    }
-    if (!kith_loop_is_mine(ask->conn->session->owner)) {
-        return KITH_ERR_THREAD;
-    }
-    kith_loop_look_at_clock(ask->conn->session->owner);
-    err = kith_check_text(&text);
-    if (err != KITH_OK) {
-        return err;
-    }
-    if (ask->answer != KITH_ASK_OPEN) {
-        return kith_fail(KITH_ERR_STATE, "it is answered already, or over");
-    }
-    kith_ask_decide(ask, accept, text);
-    return KITH_OK;
 }

@@ -664,7 +664,7 @@ struct kith_env *kith_loop_env(kith_loop *loop)
     return &loop->env;
 }
 
-int kith_loop_is_mine(const kith_loop *loop)
+int kith_loop_is_this_thread(const kith_loop *loop)
 {
     if (atomic_load(&((kith_loop *)loop)->thread) == this_thread()) {
         return 1;
@@ -674,9 +674,13 @@ int kith_loop_is_mine(const kith_loop *loop)
     return 0;
 }
 
-void kith_loop_look_at_clock(kith_loop *loop)
+int kith_loop_is_mine(const kith_loop *loop)
 {
-    update_now(loop);
+    if (!kith_loop_is_this_thread(loop)) {
+        return 0;
+    }
+    update_now((kith_loop *)loop);
+    return 1;
 }
 
 struct kith_node *kith_loop_inbox(kith_loop *loop)

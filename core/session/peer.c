@@ -30,7 +30,7 @@ void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        if (conn == but || !conn->authenticated ||
+        if (conn == but || (conn->gates & KITH_GATE_PROBE) != 0 || !conn->authenticated ||
             memcmp(conn->hello.key, key, sizeof conn->hello.key) != 0) {
             continue;
         }
@@ -79,6 +79,7 @@ struct kith_peer *kith_peer_new(struct kith_conn *conn)
     if (peer->max_message_bytes > peer->send_share.common_max) {
         peer->max_message_bytes = (uint32_t)peer->send_share.common_max;
     }
+    kith_restart_init(peer);
     kith_list_append(&session->peers, &peer->node);
     session->peer_count++;
     kith_association_init(peer, conn);
@@ -121,9 +122,11 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
 {
     struct kith_session *session = peer->session;
     int was_connected = peer->state != KITH_PEER_CONNECTING; /* the application knows it */
+    struct kith_conn *newcomer;
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
     }
+    newcomer = kith_restart_end(peer);
     if (session->shut != NULL && was_connected) {
         session->shut(peer);
     }
@@ -148,6 +151,9 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
     peer->session = NULL;
     free_lanes(peer);
     kith_peer_unref(peer);
+    if (newcomer != NULL) {
+        kith_association_open_gate(newcomer, KITH_GATE_PROBE);
+    }
     kith_session_poke(session);
 }
 
@@ -159,14 +165,17 @@ void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *te
 
 static void run_leave(struct kith_deferred *deferred)
 {
-    kith_peer_depart(KITH_CONTAINER(deferred, struct kith_peer, leave), KITH_REASON_LOCAL, "",
-                     KITH_REASON_KICKED);
+    struct kith_peer *peer = KITH_CONTAINER(deferred, struct kith_peer, leave);
+    kith_peer_depart(peer, KITH_REASON_LOCAL, "", peer->leave_code);
 }
 
-void kith_peer_kick(struct kith_peer *peer, const char *text)
+void kith_peer_turn_out(struct kith_peer *peer, kith_reason code, const char *text)
 {
-    kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
-    kith_defer(peer->env, &peer->leave);
+    if (!peer->leave.waiting) {
+        peer->leave_code = code;
+        kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
+        kith_defer(peer->env, &peer->leave);
+    }
 }
 
 /* ---- messages ---------------------------------------------------------------------------------

@@ -163,9 +163,9 @@ int kith_loop_is_mine(const kith_loop *loop)
     return !loop->sim->other_thread;
 }
 
-void kith_loop_look_at_clock(kith_loop *loop)
+int kith_loop_is_this_thread(const kith_loop *loop)
 {
-    (void)loop; /* virtual time passes between turns only */
+    return !loop->sim->other_thread;
 }
 
 int kith_loop_is_freeing(const kith_loop *loop)
