@@ -86,25 +86,29 @@ static kith_err enter_open(const kith_session *session)
     return err;
 }
 
-/* Every call on a peer begins here; NOT_CONNECTED once it departed or is about to. */
-static kith_err enter_peer(const kith_peer *peer)
+/* NOT_CONNECTED once it departed or is about to. */
+static kith_err check_peer(const kith_peer *peer)
 {
-    kith_err err;
     kith_detail_clear();
     if (peer == NULL) {
         return missing("peer");
     }
-    if (peer->session != NULL) {
-        err = enter(peer->session);
-        if (err != KITH_OK) {
-            return err;
-        }
+    if (peer->session != NULL && !kith_loop_is_this_thread(peer->owner)) {
+        return KITH_ERR_THREAD;
     }
     if ((peer->state != KITH_PEER_CONNECTED && peer->state != KITH_PEER_INTERRUPTED) ||
         peer->leave.waiting) {
         return kith_fail(KITH_ERR_NOT_CONNECTED, "%s has departed", peer->name);
     }
     return KITH_OK;
+}
+
+/* Every call on a peer begins here but those that only queue a message: to look at the clock costs
+ * as much as all they do. */
+static kith_err enter_peer(const kith_peer *peer)
+{
+    kith_err err = check_peer(peer);
+    return err == KITH_OK && !kith_loop_is_mine(peer->owner) ? KITH_ERR_THREAD : err;
 }
 
 /* ---- sessions ---------------------------------------------------------------------------------
@@ -572,12 +576,12 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
     if (err == KITH_OK) {
         err = check_message(channel, data, data_bytes);
     }
-    if (err == KITH_OK && !kith_loop_is_mine(peer->owner)) {
+    if (err == KITH_OK && !kith_loop_is_this_thread(peer->owner)) {
         kith_detail_clear();
         return kith_inbox_send(peer, channel, data, data_bytes, &known);
     }
     if (err == KITH_OK) {
-        err = enter_peer(peer);
+        err = check_peer(peer);
     }
     if (err == KITH_OK) {
         err = check_receiver(peer, data_bytes);
@@ -593,7 +597,7 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
 static kith_err share_with(const kith_session *session, kith_peer *peer, unsigned channel,
                            struct kith_payload *payload, uint64_t ticket)
 {
-    kith_err err = enter_peer(peer);
+    kith_err err = check_peer(peer);
     if (err == KITH_OK && peer->session != session) {
         err = kith_fail(KITH_ERR_INVALID, "%s is a peer of another session", peer->name);
     }
@@ -693,7 +697,7 @@ kith_err kith_broadcast(kith_session *session, unsigned channel, const void *dat
 
 kith_err kith_message_hold(kith_peer *peer, const kith_message *message, kith_held **out)
 {
-    kith_err err = enter_peer(peer);
+    kith_err err = check_peer(peer);
     if (err == KITH_OK && (message == NULL || out == NULL)) {
         err = missing(message == NULL ? "message" : "out");
     }
