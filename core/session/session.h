@@ -8,6 +8,8 @@
  *   listener.c   addresses where links come in
  *   dial.c       attempts to reach an address, with pauses
  *   conn.c       one link: bytes to frames, closing, liveness
+ *   admission.c  which links that come in are let into their handshake
+ *   suspects.c   the addresses whose links failed lately
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   trust.c      certificates on a link, and what the application thinks of them
  *   pki.c        the certificates that the session shows and trusts
@@ -32,6 +34,7 @@
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 #include "protocol/lane.h"
+#include "session/suspects.h"
 #include "transport.h"
 
 enum { KITH_DRIVERS_MAX = 8, KITH_ADDRESS_TEXT_BYTES = 80 };
@@ -75,6 +78,8 @@ struct kith_session {
     struct kith_pki pki; /* copies of its own */
     int has_pki;
     struct kith_node keys, listeners, dials, conns, peers;
+    struct kith_node pending; /* conns, oldest first */
+    struct kith_suspects suspects;
     size_t key_count, listener_count, dial_count, pending_count, peer_count;
     struct kith_window_pool window_pool;
     kith_session_stats stats;
@@ -163,7 +168,9 @@ struct kith_conn {
     unsigned lanes_blocked; /* bits: the transport takes nothing of that channel now */
     int up, authenticated;  /* once true they stay */
     int pending;            /* came in, and is no connected peer's link: counts against a limit */
-    int evicted;            /* made room for a newer one */
+    struct kith_node pending_node;
+    uint64_t came_us, origin; /* where pending: since when; of its address */
+    int evicted;              /* made room for a newer one */
 
     uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
     struct kith_hello hello; /* theirs */
@@ -321,6 +328,13 @@ void kith_conn_watch(struct kith_conn *conn);
 void kith_conn_destroy(struct kith_conn *conn);
 /* Until when the handshake must be done, from now on. */
 void kith_conn_set_deadline(struct kith_conn *conn);
+
+/* ---- admission.c ---- */
+/* Whether one more link from there may begin its handshake; the oldest may have to make room. */
+int kith_admit(struct kith_session *session, const char *remote_address);
+/* It did: it counts until it has become a peer's, or ended. */
+void kith_admitted(struct kith_conn *conn);
+void kith_admission_over(struct kith_conn *conn);
 
 /* ---- handshake.c ---- */
 void kith_handshake_start(struct kith_conn *conn);

@@ -35,7 +35,8 @@ enum {
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
     KITH__WS_ACCEPTS_PER_TURN = 16, /* handshakes cost time; established links have their turn */
-    KITH__WS_BACKLOG = 128,         /* connections that the system holds until we accept them */
+    KITH__WS_BACKLOG = 512, /* connections that the system holds until we accept them; those behind
+                               would wait longer than a handshake may take */
     KITH__WS_ACCEPT_PAUSE_MS = 100, /* no descriptors left: asking again at once would spin */
     KITH__WS_DETAIL_BYTES = 400,    /* one sentence with an address and an identity */
     KITH__WS_ADDRESS_BYTES = 80     /* "[IPv6%interface]:port" */
