@@ -102,13 +102,21 @@ class Wire:
         return int.from_bytes(payload[:2], "big") if payload else payload
 
 
+def request(line="GET / HTTP/1.1", **changed):
+    """A client's part of the handshake (§4.1), with other headers, or without those that are None."""
+    headers = {"Host": "127.0.0.1", "Upgrade": "websocket", "Connection": "Upgrade",
+               "Sec_WebSocket_Key": base64.b64encode(os.urandom(16)).decode(),
+               "Sec_WebSocket_Version": "13", "Sec_WebSocket_Protocol": "kith.v1", **changed}
+    lines = [line] + [f"{name.replace('_', '-')}: {value}"
+                      for name, value in headers.items() if value is not None]
+    return "\r\n".join(lines + ["", ""]).encode()
+
+
 def client(chat):
-    """A connection to a chat, upgraded (§4.1)."""
+    """A connection to a chat, upgraded."""
     raw = socket.create_connection(("127.0.0.1", chat.port()), DEADLINE_S)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    raw.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Protocol: kith.v1\r\n\r\n" % base64.b64encode(os.urandom(16)))
+    raw.sendall(request())
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = raw.recv(1)
