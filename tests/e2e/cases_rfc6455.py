@@ -10,7 +10,7 @@ import socket
 import struct
 
 from cases_dialling import read_head
-from harness import DEADLINE_S, Failure, Server, as_stranger, case, check
+from harness import DEADLINE_S, Failure, Server, as_stranger, case, check, stranger_connect
 
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -114,7 +114,7 @@ def request(line="GET / HTTP/1.1", **changed):
 
 def client(chat):
     """A connection to a chat, upgraded."""
-    raw = socket.create_connection(("127.0.0.1", chat.port()), DEADLINE_S)
+    raw = stranger_connect(chat.port())
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     raw.sendall(request())
     head = b""
