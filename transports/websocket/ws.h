@@ -42,6 +42,8 @@ enum {
     KITH__WS_ADDRESS_BYTES = 80     /* "[IPv6%interface]:port" */
 };
 
+#define KITH__WS_SUBPROTOCOL "kith.v1"
+
 struct kith__ws_endpoint;
 
 /* A socket of lws, watched through kith_io. */
@@ -220,6 +222,14 @@ extern const struct lws_protocols kith__ws_protocols[];
 /* Pulls and writes until there is nothing left, the socket is full or the link had its share. 1:
  * all is written and the core wants the link closed: lws is to close it now. */
 int kith__ws_pump(struct kith__ws_link *link);
+
+/* ---- upgrade.c: the opening handshake */
+
+/* Whether a request asks for what this is; upgrade: the header, "" where there is none. 0, or -1
+ * for lws to close: it has been answered. */
+int kith__ws_take_request(struct kith__ws_link *link, struct lws *wsi, const char *upgrade);
+/* Whether an answer that lws takes for an upgrade is one to this. 0, or -1 for lws to close. */
+int kith__ws_take_response(struct kith__ws_link *link, struct lws *wsi);
 
 /* ---- address.c: addresses as text */
 
