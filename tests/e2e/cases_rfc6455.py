@@ -63,6 +63,7 @@ class Wire:
     def __init__(self, connection, masked):
         self.connection = connection
         self.masked = masked  # whether what comes must be
+        self.masks = []
         connection.settimeout(DEADLINE_S)
 
     def take(self, count):
@@ -83,6 +84,7 @@ class Wire:
             check(not first & 8, "a control frame of more than 125 bytes")
             length = int.from_bytes(self.take(2 if length == 126 else 8), "big")
         mask = self.take(4) if self.masked else bytes(4)
+        self.masks.append(mask)
         return first, bytes(b ^ mask[i % 4] for i, b in enumerate(self.take(length)))
 
     def until(self, first):
@@ -353,3 +355,60 @@ def rfc6455_responses(c):
             check(failed["reason"] == "NOT_KITH", f"{name}: {failed}")
             bob.expect_exit(1)
         check(not said, f"{name}: it was taken, and answered with {said}")
+
+
+# Far more than the 1000 in a second that each side takes, wherever a second begins.
+FLOODS = (
+    ("pings", [(FIN | PING, b"x")] * 5000),
+    ("empty pings", [(FIN | PING,)] * 5000),
+    ("pongs", [(FIN | PONG, b"x")] * 5000),
+    ("empty pongs", [(FIN | PONG,)] * 5000),
+    ("empty messages", [(FIN | BINARY,)] * 5000),
+    ("empty fragments", [(BINARY,)] + [(CONTINUATION,)] * 5000),
+)
+
+
+@case
+def rfc6455_floods(c):
+    """Frames that move nothing are cheap to send: of too many the connection ends (§7.4.1, 1008)."""
+    alice = c.chat("alice", insecure=True)
+    for name, frames in FLOODS:
+        masked = b"".join(frame(b"mask", *f) for f in frames)
+        plain = b"".join(frame(None, *f) for f in frames)
+        meet_listener(alice, lambda wire: expect_closed(name, wire, [masked], 1008))
+        meet_dialler(c, lambda wire: expect_closed(name, wire, [plain], 1008))
+    alice.leave()
+
+
+@case
+def rfc6455_masks(c):
+    """A dialler masks each frame with another key, which nobody can guess (§5.3). Kept random bytes run
+    out in between."""
+    masks = []
+
+    def talk(wire):
+        for number in range(300):
+            wire.connection.sendall(frame(None, FIN | PING, b"%d" % number))
+            check(wire.until(FIN | PONG) == b"%d" % number, "another pong than asked for")
+        masks.extend(wire.masks)
+
+    meet_dialler(c, talk)
+    check(len(masks) >= 300, f"{len(masks)} frames")
+    # Of 300 random numbers of 32 bits two are alike once in 100000 runs; of a byte's values all come.
+    check(len(set(masks)) >= len(masks) - 1, "a mask came twice")
+    for i in range(4):
+        values = len({mask[i] for mask in masks})
+        check(values > 100, f"byte {i} of {len(masks)} masks had {values} values")
+
+
+@case
+def websocket_log(c):
+    """What the WebSocket library has to say comes as Kith's log, to those who want it."""
+    for options, wanted in ((("--verbose", "--verbose"), True), ((), False)):
+        alice = c.chat("alice", *options, insecure=True)
+        bad = [frame(os.urandom(4), FIN | BINARY, b"x", 1 << 63)]
+        meet_listener(alice, lambda wire: expect_closed("a length of 2^63", wire, bad, 1002))
+        alice.leave()
+        said = any("lws: " in line and "b63" in line for line in alice.stderr)
+        check(said == wanted, f"{options}: {alice.stderr_text()[-500:]}")
+        check(all(line.startswith("kith-chat: ") for line in alice.stderr), alice.stderr_text()[-500:])

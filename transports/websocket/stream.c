@@ -67,6 +67,31 @@ static void hurry(struct kith__ws_link *link)
     }
 }
 
+static int refuse(struct kith__ws_link *link, enum lws_close_status code)
+{
+    hurry(link);
+    return goodbye(link, code) ? -1 : 0;
+}
+
+/* A frame that moves nothing: an empty one, a ping or a pong. We send none; a few cost nothing. */
+static int receive_idle(struct kith__ws_link *link)
+{
+    uint64_t second = kith__ws_endpoint_of(link)->base.env->now_us / 1000000;
+    if (link->stage != KITH__WS_UP || link->goodbye || link->cut) {
+        return 0;
+    }
+    if (second != link->idle_second) {
+        link->idle_second = second;
+        link->idle_frames = 0;
+    }
+    if (++link->idle_frames <= KITH_IDLE_FRAMES_PER_S_MAX) {
+        return 0;
+    }
+    kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sends too many frames that move nothing",
+                       kith__ws_who(link));
+    return refuse(link, LWS_CLOSE_STATUS_POLICY_VIOLATION);
+}
+
 static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t count)
 {
     if (link->stage != KITH__WS_UP || link->goodbye || link->cut) {
@@ -75,13 +100,13 @@ static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t coun
     if (!lws_frame_is_binary(link->wsi)) {
         kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sent a text message",
                            kith__ws_who(link));
-        hurry(link);
-        return goodbye(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE) ? -1 : 0;
+        return refuse(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE);
     }
-    if (count > 0) {
-        link->more |= count >= KITH__WS_RX_MORE_BYTES;
-        kith_up_rx(&link->base, bytes, count);
+    if (count == 0) {
+        return receive_idle(link);
     }
+    link->more |= count >= KITH__WS_RX_MORE_BYTES;
+    kith_up_rx(&link->base, bytes, count);
     return 0;
 }
 
@@ -123,6 +148,8 @@ static int callback_of_link(struct kith__ws_link *link, struct lws *wsi,
     case LWS_CALLBACK_RECEIVE:
     case LWS_CALLBACK_CLIENT_RECEIVE:
         return receive(link, in, count);
+    case LWS_CALLBACK_USER: /* of our patch: a ping or a pong */
+        return receive_idle(link);
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_CLIENT_WRITEABLE:
         return writable(link);

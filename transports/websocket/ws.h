@@ -108,15 +108,17 @@ struct kith__ws_link {
     struct kith__tls_handshake tls;
 
     uint8_t dialled;
-    uint8_t heard;       /* a byte came in */
-    uint8_t tls_done;    /* TLS has finished its part of the handshake */
-    uint8_t closing;     /* the core called close() */
-    uint8_t cut;         /* end it when this turn ends, whatever is unsent */
-    uint8_t mute;        /* nothing more may be written */
-    uint8_t goodbye;     /* our close frame is on its way, the other side's is awaited */
-    uint8_t more;        /* so much came at once that more is likely there */
-    uint16_t close_code; /* WebSocket's */
-    kith_reason reason;  /* why it ends; NONE = not known yet */
+    uint8_t heard;        /* a byte came in */
+    uint8_t tls_done;     /* TLS has finished its part of the handshake */
+    uint8_t closing;      /* the core called close() */
+    uint8_t cut;          /* end it when this turn ends, whatever is unsent */
+    uint8_t mute;         /* nothing more may be written */
+    uint8_t goodbye;      /* our close frame is on its way, the other side's is awaited */
+    uint8_t more;         /* so much came at once that more is likely there */
+    uint16_t close_code;  /* WebSocket's */
+    kith_reason reason;   /* why it ends; NONE = not known yet */
+    uint64_t idle_second; /* of frames that moved nothing */
+    uint32_t idle_frames;
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
     char remote[KITH__WS_ADDRESS_BYTES];
