@@ -2,6 +2,7 @@
 """Strangers in numbers who mean harm: while each kind of attack goes on, real peers get in and talk,
 and the process under attack keeps to its bounds. The attackers have addresses of their own, as they
 have on a network; 127.0.0.0/8 is all this machine."""
+import collections
 import os
 import pathlib
 import selectors
@@ -10,7 +11,7 @@ import threading
 import time
 
 from cases_rfc6455 import BINARY, CONTINUATION, FIN, PING, PONG, frame, request
-from harness import DEADLINE_S, Failure, case, check
+from harness import DEADLINE_S, Failure, Server, case, check
 
 ATTACKERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 CONNECTIONS = 150  # of all attackers together, at a time: more than twice what a session takes
@@ -212,3 +213,93 @@ def hostile_strangers_ws(c):
 def hostile_strangers_wss(c):
     """What reaches TLS."""
     of_scheme(c, "wss")
+
+
+# ---- a flood that is faster than the peers are ------------------------------------------------------
+
+FLOOD_KEPT = 300  # connections of a flood that are open: more than a session takes and lets wait
+FLIGHT = 200      # connections that attackers make while a peer waits for an answer: three sessions full
+
+
+class Flood:
+    """Connects without end, and lets go of the oldest."""
+
+    def __init__(self, port):
+        self.port = port
+        self.made = 0
+        self.changed = threading.Condition()
+        self.is_over = False
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self):
+        kept = collections.deque()
+        while not self.is_over:
+            raw = socket.socket()
+            raw.setblocking(False)
+            raw.bind((ATTACKERS[self.made % len(ATTACKERS)], 0))
+            raw.connect_ex(("127.0.0.1", self.port))
+            kept.append(raw)
+            if len(kept) > FLOOD_KEPT:
+                kept.popleft().close()
+            with self.changed:
+                self.made += 1
+                self.changed.notify_all()
+        for raw in kept:
+            raw.close()
+
+    def wait(self, count):
+        """Until so many more were made."""
+        with self.changed:
+            wanted = self.made + count
+            self.changed.wait_for(lambda: self.made >= wanted or self.is_over, DEADLINE_S)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        with self.changed:
+            self.changed.notify_all()
+        self.thread.join(DEADLINE_S)
+
+
+def far_away(flood, near, port):
+    """Relays a connection; whatever is said takes its time."""
+    def pump(source, target):
+        try:
+            while said := source.recv(65536):
+                flood.wait(FLIGHT)
+                target.sendall(said)
+        except OSError:
+            pass
+        for one in (source, target):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as far:
+        back = threading.Thread(target=pump, args=(far, near), daemon=True)
+        back.start()
+        pump(near, far)
+        back.join(DEADLINE_S)
+
+
+@case
+def hostile_flood(c):
+    """Peers far away, whose every step takes longer than the attackers need to fill all places."""
+    key = c.new_key()
+    alice = c.chat("alice", key=key)
+    port = alice.port()
+    with Flood(port) as flood, Server(lambda near: far_away(flood, near, port)) as relay:
+        flood.wait(10 * FLIGHT)
+        for i in range(3):
+            bob = c.chat(f"bob{i}", "--connect", f"wss://127.0.0.1:{relay.port}", key=key)
+            alice.expect_peer(f"bob{i}")
+            bob.say("made it")
+            alice.expect_texts(f"bob{i}", ["made it"])
+            bob.leave()
+        now = stats(alice)
+        check(now["refused_suspect"] > now["links_accepted"] / 2, f"who was refused? {now}")
+    alice.leave()
