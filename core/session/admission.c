@@ -1,129 +1,224 @@
 /* SPDX-License-Identifier: MIT
  *
- * admission.c: which links that come in are let into their handshake, while they have proved
- * nothing. So many at a time, and no more than their share from addresses that do nothing but fail;
- * the oldest makes room. Looks at no byte of a link. Pure.
+ * admission.c: whether a peer that is not here may come in: bans first, then, where it came by
+ * itself, the application's on_invitation. Until it has answered the peer's links are kept and
+ * nothing is adopted. Knows no links but the one in hand. Pure.
  */
+#include <string.h>
+
+#include "base/err.h"
 #include "bounds.h"
 #include "session/session.h"
 
-static struct kith_conn *conn_of(struct kith_node *node)
+/* ---- bans -------------------------------------------------------------------------------------
+ */
+
+static int is_banned_by(const struct kith_ban_entry *entry, const struct kith_conn *conn)
 {
-    return KITH_CONTAINER(node, struct kith_conn, pending_node);
+    const char *identity = conn->link_info.psk_identity;
+    switch (entry->kind) {
+    case KITH_BAN_ID:
+        return kith_id_equal(&entry->id, &conn->id);
+    case KITH_BAN_KEY:
+        return identity != NULL && strcmp(entry->psk_identity, identity) == 0;
+    case KITH_BAN_CERTIFICATE:
+        return conn->link_info.chain_count > 0 &&
+               memcmp(entry->sha256, conn->certificate_there, sizeof entry->sha256) == 0;
+    }
+    return 0;
 }
 
-/* The oldest that has proved nothing, of one origin, or of any for 0. count: of all such. */
-static struct kith_conn *oldest(const struct kith_session *session, uint64_t origin, size_t *count)
+int kith_admission_is_banned(const struct kith_conn *conn)
 {
-    struct kith_conn *first = NULL;
-    *count = 0;
-    for (struct kith_node *at = session->pending.next; at != &session->pending; at = at->next) {
-        struct kith_conn *conn = conn_of(at);
-        if (!conn->authenticated && !conn->evicted && (origin == 0 || conn->origin == origin)) {
-            first = first != NULL ? first : conn;
-            (*count)++;
+    const struct kith_session *session = conn->session;
+    for (struct kith_node *at = session->bans.next; at != &session->bans; at = at->next) {
+        if (is_banned_by(KITH_CONTAINER(at, struct kith_ban_entry, node), conn)) {
+            return 1;
         }
     }
-    return first;
+    return 0;
 }
 
-static uint64_t age_ms(const struct kith_conn *conn)
+static struct kith_ban_entry *find(struct kith_session *session, const struct kith_ban_entry *ban)
 {
-    return (conn->session->env->now_us - conn->came_us) / 1000;
-}
-
-/* A stranger must not keep others out by waiting. */
-static void evict(struct kith_conn *conn)
-{
-    struct kith_session *session = conn->session;
-    conn->evicted = 1;
-    session->stats.refused_evicted++;
-    kith_session_refused(session, conn->remote_address, KITH_REASON_FULL,
-                         "made room for a newer connection");
-    kith_conn_close(conn, KITH_REASON_TIMEOUT, KITH_REASON_TIMEOUT, "");
-    conn->driver->close(conn->link, KITH_REASON_TIMEOUT, 0);
-}
-
-/* A suspect has places of its own, few, and others cannot take them. */
-static int admit_suspect(struct kith_session *session, uint64_t origin)
-{
-    size_t count;
-    struct kith_conn *first = oldest(session, origin, &count);
-    if (!kith_suspects_take(&session->suspects, origin, session->env->now_us)) {
-        return 0;
-    }
-    if (count >= KITH_SUSPECT_PENDING_MAX) {
-        if (age_ms(first) < KITH_EVICT_MS) {
-            return 0;
+    for (struct kith_node *at = session->bans.next; at != &session->bans; at = at->next) {
+        struct kith_ban_entry *entry = KITH_CONTAINER(at, struct kith_ban_entry, node);
+        if (entry->kind == ban->kind && kith_id_equal(&entry->id, &ban->id) &&
+            strcmp(entry->psk_identity, ban->psk_identity) == 0 &&
+            memcmp(entry->sha256, ban->sha256, sizeof ban->sha256) == 0) {
+            return entry;
         }
-        evict(first);
     }
-    return 1;
+    return NULL;
 }
 
-int kith_admit(struct kith_session *session, const char *remote_address)
+/* Every link that the new ban means ends, and the peer with it. */
+static void turn_out(struct kith_session *session, const struct kith_ban_entry *entry,
+                     const char *text)
 {
-    uint64_t origin = kith_origin_of(remote_address);
-    struct kith_conn *first;
-    size_t count;
-    if (kith_suspects_has(&session->suspects, origin, session->env->now_us) &&
-        !admit_suspect(session, origin)) {
-        session->stats.refused_suspect++;
-        kith_session_refused(session, remote_address, KITH_REASON_FULL,
-                             "too many connections from there failed lately");
-        return 0;
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->state != KITH_CONN_AUTHENTICATED || !is_banned_by(entry, conn)) {
+            continue;
+        }
+        if (conn->peer != NULL && conn->peer->state != KITH_PEER_CONNECTING) {
+            kith_peer_turn_out(conn->peer, KITH_REASON_BANNED, text);
+        } else {
+            kith_conn_fail(conn, KITH_REASON_BANNED, "");
+        }
     }
-    if (session->pending_count < KITH_LINKS_PENDING_MAX) {
-        return 1;
+    for (struct kith_node *at = session->peers.next; at != &session->peers; at = at->next) {
+        struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
+        if (entry->kind == KITH_BAN_ID && kith_id_equal(&entry->id, &peer->id)) {
+            kith_peer_turn_out(peer, KITH_REASON_BANNED, text);
+        }
     }
-    first = oldest(session, 0, &count);
-    if (first == NULL) {
-        kith_session_refused(session, remote_address, KITH_REASON_FULL,
-                             "too many connections are in their handshake");
-        return 0;
-    }
-    evict(first);
-    return 1;
 }
 
-uint32_t kith_up_accept_after_ms(struct kith_port *port)
+kith_err kith_admission_ban(struct kith_session *session, const struct kith_ban_entry *ban,
+                            const char *text)
 {
-    struct kith_session *session = port->endpoint->session;
-    struct kith_conn *first;
-    size_t count;
-    if (session->state != KITH_SESSION_OPEN || session->pending_count < KITH_LINKS_PENDING_MAX) {
-        return 0;
+    struct kith_ban_entry *entry;
+    if (find(session, ban) != NULL) {
+        return kith_fail(KITH_ERR_EXISTS, "it is banned already");
     }
-    first = oldest(session, 0, &count);
-    if (first != NULL && age_ms(first) >= KITH_EVICT_MS) {
-        return 0;
+    if (session->ban_count >= KITH_BANS_MAX) {
+        return kith_fail(KITH_ERR_LIMIT, "a session has at most %d bans", KITH_BANS_MAX);
     }
-    session->stats.accepts_delayed++;
-    return KITH_ACCEPT_ASK_MS;
+    entry = kith_alloc(session->env, sizeof *entry);
+    if (entry == NULL) {
+        return KITH_ERR_NOMEM;
+    }
+    *entry = *ban;
+    kith_list_append(&session->bans, &entry->node);
+    session->ban_count++;
+    turn_out(session, entry, text);
+    return KITH_OK;
 }
 
-void kith_admitted(struct kith_conn *conn)
+static void free_ban(struct kith_session *session, struct kith_ban_entry *entry)
+{
+    kith_list_remove(&entry->node);
+    session->ban_count--;
+    kith_free(session->env, entry);
+}
+
+kith_err kith_admission_unban(struct kith_session *session, const struct kith_ban_entry *ban)
+{
+    struct kith_ban_entry *entry = find(session, ban);
+    if (entry == NULL) {
+        return kith_fail(KITH_ERR_NOT_FOUND, "it is not banned");
+    }
+    free_ban(session, entry);
+    return KITH_OK;
+}
+
+void kith_admission_fini(struct kith_session *session)
+{
+    while (!kith_list_empty(&session->bans)) {
+        free_ban(session, KITH_CONTAINER(session->bans.next, struct kith_ban_entry, node));
+    }
+}
+
+/* ---- the application's word -------------------------------------------------------------------
+ */
+
+int kith_admission_asks(const struct kith_conn *conn)
+{
+    const struct kith_session *session = conn->session;
+    return !conn->dialled && !conn->admitted && session->callbacks.on_invitation != NULL &&
+           kith_peer_by_key(session, conn->hello.key) == NULL;
+}
+
+static int is_same(const struct kith_conn *one, const struct kith_conn *other)
+{
+    return memcmp(one->hello.key, other->hello.key, sizeof one->hello.key) == 0 &&
+           memcmp(one->hello.incarnation, other->hello.incarnation,
+                  sizeof one->hello.incarnation) == 0;
+}
+
+static void refuse(struct kith_conn *conn, const char *detail, const char *text)
+{
+    kith_text_copy(conn->detail, sizeof conn->detail, detail);
+    kith_session_refused(conn->session, conn->remote_address, KITH_REASON_REJECTED, detail);
+    kith_conn_close(conn, KITH_REASON_REJECTED, KITH_REASON_REJECTED, text);
+}
+
+/* The answer holds for every link of that incarnation. */
+static void decided(struct kith_conn *asked, enum kith_ask_answer answer, const char *text)
+{
+    struct kith_session *session = asked->session;
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->state != KITH_CONN_AUTHENTICATED || (conn->gates & KITH_GATE_ASK) == 0 ||
+            !is_same(conn, asked)) {
+            continue;
+        }
+        if (answer == KITH_ASK_YES) {
+            conn->admitted = 1;
+            kith_conn_set_deadline(conn);
+            kith_association_open_gate(conn, KITH_GATE_ASK);
+        } else if (answer == KITH_ASK_LATE) {
+            refuse(conn, "the application here did not answer in time", "nobody answered in time");
+        } else {
+            refuse(conn, "the application here rejected it", text);
+        }
+    }
+}
+
+void kith_admission_settled(struct kith_conn *conn)
 {
     struct kith_session *session = conn->session;
-    conn->pending = 1;
-    conn->came_us = session->env->now_us;
-    conn->origin = kith_origin_of(conn->remote_address);
-    kith_list_append(&session->pending, &conn->pending_node);
-    session->pending_count++;
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *other = KITH_CONTAINER(at, struct kith_conn, node);
+        if (other->ask != NULL && other->ask->answer == KITH_ASK_OPEN &&
+            (other->gates & KITH_GATE_ASK) != 0 && is_same(other, conn)) {
+            kith_ask_decide(other->ask, 1, "");
+        }
+    }
 }
 
-void kith_admission_over(struct kith_conn *conn)
+/* Another link of the same incarnation has been asked about. */
+static int is_asked(const struct kith_conn *conn)
+{
+    const struct kith_session *session = conn->session;
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        const struct kith_conn *other = KITH_CONTAINER(at, struct kith_conn, node);
+        if (other->ask != NULL && other->state == KITH_CONN_AUTHENTICATED && is_same(other, conn)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void kith_admission_ask(struct kith_conn *conn)
 {
     struct kith_session *session = conn->session;
-    if (!conn->pending) {
+    struct kith_ask *made;
+    kith_conn_tell_wait(conn, session->config.ask_ms);
+    if (conn->state != KITH_CONN_AUTHENTICATED) {
+        return; /* it did not fit */
+    }
+    if (is_asked(conn)) {
+        conn->wait_until_us = conn->session->env->now_us + (uint64_t)session->config.ask_ms * 1000;
+        kith_conn_set_deadline(conn);
         return;
     }
-    conn->pending = 0;
-    kith_list_remove(&conn->pending_node);
-    session->pending_count--;
-    if (conn->authenticated) {
-        kith_suspects_forgive(&session->suspects, conn->origin);
-    } else {
-        kith_suspects_failed(&session->suspects, conn->origin, session->env->now_us);
+    made = kith_ask_new(conn, decided);
+    if (made != NULL) {
+        const kith_invitation invitation = {
+            .size = sizeof invitation,
+            .ask = made,
+            .id = conn->id,
+            .name = conn->info.name,
+            .context = conn->context,
+            .context_bytes = conn->context_bytes,
+            .remote_address = conn->remote_address,
+            .psk_identity =
+                conn->link_info.psk_identity != NULL ? conn->link_info.psk_identity : "",
+            .level = conn->level,
+            .timeout_ms = session->config.ask_ms,
+        };
+        session->callbacks.on_invitation(session, &invitation, session->user);
     }
 }
