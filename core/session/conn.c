@@ -196,7 +196,7 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
         reason = KITH_REASON_INTERNAL; /* nobody asked for it: a frame found no memory */
         detail = "out of memory";
     }
-    kith_gate_passed(conn);
+    kith_gate_passed(conn, 0);
     kith_timer_stop(session->env, &conn->timer);
     kith_timer_stop(session->env, &conn->ping_timer);
     if (!was_closing) {
@@ -636,7 +636,7 @@ void kith_conn_watch(struct kith_conn *conn)
 {
     uint64_t now_us = conn->session->env->now_us;
     kith_timer_stop(conn->session->env, &conn->timer);
-    kith_gate_passed(conn);
+    kith_gate_passed(conn, 1);
     conn->heard_us = now_us;
     send_ping(conn); /* the first round trip is worth knowing */
     check_again(conn, now_us + (uint64_t)conn->session->config.idle_ping_ms * 1000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * gate.c: which links that come in may begin their handshake, while they have proved
- * nothing. So many at a time, and no more than their share from addresses that do nothing but fail;
- * the oldest makes room. Looks at no byte of a link. Pure.
+ * gate.c: which links that come in may begin their handshake, while they have proved nothing. So
+ * many at a time, and no more than their share from addresses that do nothing but fail; the oldest
+ * makes room. Looks at no byte of a link. Pure.
  */
 #include "bounds.h"
 #include "session/session.h"
@@ -112,7 +112,7 @@ void kith_gate_entered(struct kith_conn *conn)
     session->pending_count++;
 }
 
-void kith_gate_passed(struct kith_conn *conn)
+void kith_gate_passed(struct kith_conn *conn, int is_peers)
 {
     struct kith_session *session = conn->session;
     if (!conn->pending) {
@@ -121,9 +121,9 @@ void kith_gate_passed(struct kith_conn *conn)
     conn->pending = 0;
     kith_list_remove(&conn->pending_node);
     session->pending_count--;
-    if (conn->authenticated) {
+    if (is_peers) {
         kith_suspects_forgive(&session->suspects, conn->origin);
-    } else {
+    } else if (!conn->authenticated) {
         kith_suspects_failed(&session->suspects, conn->origin, session->env->now_us);
     }
 }

@@ -373,9 +373,9 @@ void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms);
 /* ---- gate.c ---- */
 /* Whether one more link from there may begin its handshake; the oldest may have to make room. */
 int kith_gate_open(struct kith_session *session, const char *remote_address);
-/* It has begun: it counts until it has become a peer's, or ended. */
+/* It has begun: it counts until it has become a peer's link, or ended. */
 void kith_gate_entered(struct kith_conn *conn);
-void kith_gate_passed(struct kith_conn *conn);
+void kith_gate_passed(struct kith_conn *conn, int is_peers);
 
 /* ---- handshake.c ---- */
 void kith_handshake_start(struct kith_conn *conn);

@@ -31,7 +31,7 @@ uint64_t kith_origin_of(const char *remote_address);
 /* A connection of that origin ended without having proved anything; 0 is no origin. */
 void kith_suspects_failed(struct kith_suspects *suspects, uint64_t origin, uint64_t now_us);
 
-/* One did prove who it is: nothing is held against that origin any more. */
+/* One became a peer's: nothing is held against that origin any more. */
 void kith_suspects_forgive(struct kith_suspects *suspects, uint64_t origin);
 
 /* 1 when so many failed lately that not every connection of that origin is taken. */

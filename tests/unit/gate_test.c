@@ -199,6 +199,31 @@ Test(gate, who_proves_itself_clears_the_address)
     close_world();
 }
 
+/* Whoever has the key and does not become a peer clears nothing, and is not to blame. */
+Test(gate, who_only_proves_itself_clears_nothing)
+{
+    open_world();
+    for (int i = 0; i < KITH_SUSPECT_FAILURES; i++) {
+        fails(bad);
+    }
+    cr_assert(comes(bad));
+    stranger_authenticate(&crowd[0]);
+    stranger_end(&crowd[0]);
+    for (int i = 1; i <= KITH_SUSPECT_PENDING_MAX; i++) {
+        cr_assert(comes(bad));
+    }
+    cr_assert_not(comes(bad));
+    for (int i = 0; i < 2 * KITH_SUSPECT_FAILURES; i++) {
+        cr_assert(comes(good));
+        stranger_authenticate(&crowd[came - 1]);
+        stranger_end(&crowd[--came]);
+    }
+    for (int i = 0; i < 2 * KITH_SUSPECT_PENDING_MAX; i++) {
+        cr_assert(comes(good));
+    }
+    close_world();
+}
+
 Test(gate, time_clears_the_address)
 {
     open_world();
