@@ -115,6 +115,9 @@ static void free_lanes(struct kith_peer *peer)
         kith_lane_rx_fini(&peer->rx[i]);
     }
     kith_receive_share_fini(&peer->receive_share);
+    kith_free(peer->env, peer->places);
+    peer->places = NULL;
+    peer->place_count = 0;
 }
 
 void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char *text,

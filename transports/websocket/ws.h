@@ -121,7 +121,7 @@ struct kith__ws_link {
     uint32_t idle_frames;
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
-    char remote[KITH__WS_ADDRESS_BYTES];
+    char remote[KITH__WS_ADDRESS_BYTES], local[KITH__WS_ADDRESS_BYTES];
     char authority[KITH_URL_BYTES_MAX]; /* dialled: "host:port" for the HTTP request */
     char name[KITH_URL_BYTES_MAX];      /* dialled: whom the certificate must be made out to */
     char detail[KITH__WS_DETAIL_BYTES];
