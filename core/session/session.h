@@ -8,6 +8,8 @@
  *   listener.c   addresses where links come in
  *   dial.c       attempts to reach an address, with pauses
  *   conn.c       one link: bytes to frames, closing, liveness
+ *   gate.c       which links that come in may begin their handshake
+ *   suspects.c   the addresses whose links failed lately
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   trust.c      certificates on a link, and what the application thinks of them
  *   ask.c        a question to the application about a link
@@ -40,6 +42,7 @@
 #include "protocol/info.h"
 #include "protocol/lane.h"
 #include "protocol/peers.h"
+#include "session/suspects.h"
 #include "transport.h"
 
 enum { KITH_DRIVERS_MAX = 8, KITH_ADDRESS_TEXT_BYTES = 80 };
@@ -109,6 +112,8 @@ struct kith_session {
     struct kith_pki pki; /* copies of its own */
     int has_pki;
     struct kith_node keys, bans, listeners, dials, conns, peers;
+    struct kith_node pending; /* conns, oldest first */
+    struct kith_suspects suspects;
     size_t key_count, ban_count, listener_count, dial_count, pending_count, peer_count, ask_count;
     struct kith_node candidates; /* introduce.c */
     size_t candidate_count, introduced_dials;
@@ -209,7 +214,9 @@ struct kith_conn {
     unsigned lanes_blocked; /* bits: the transport takes nothing of that channel now */
     int up, authenticated;  /* once true they stay */
     int pending;            /* came in, and is no connected peer's link: counts against a limit */
-    int evicted;            /* made room for a newer one */
+    struct kith_node pending_node;
+    uint64_t came_us, origin; /* where pending: since when; of its address */
+    int evicted;              /* made room for a newer one */
 
     uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
     struct kith_hello hello; /* theirs */
@@ -423,6 +430,13 @@ void kith_conn_destroy(struct kith_conn *conn);
 void kith_conn_set_deadline(struct kith_conn *conn);
 /* WAIT: this side needs so long at most. */
 void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms);
+
+/* ---- gate.c ---- */
+/* Whether one more link from there may begin its handshake; the oldest may have to make room. */
+int kith_gate_open(struct kith_session *session, const char *remote_address);
+/* It has begun: it counts until it has become a peer's link, or ended. */
+void kith_gate_entered(struct kith_conn *conn);
+void kith_gate_passed(struct kith_conn *conn, int is_peers);
 
 /* ---- handshake.c ---- */
 void kith_handshake_start(struct kith_conn *conn);

@@ -640,6 +640,13 @@ typedef struct kith_session_stats {
     uint64_t refused_other;       /* session name, role, version, full, self, time-outs */
     uint64_t frames_ignored;      /* frames of an unknown kind that may be skipped */
     uint64_t peers_connected;     /* connected at this moment */
+    uint64_t refused_slow;        /* of refused_other: the handshake was not finished in time */
+    uint64_t refused_evicted;     /* of refused_other: in its handshake for long enough to make room
+                                     when there were too many */
+    uint64_t refused_suspect;     /* of refused_other: too many from an address whose connections
+                                     failed lately */
+    uint64_t accepts_delayed;     /* times that connections were left waiting because too many were
+                                     in their handshake */
 } kith_session_stats;
 
 /* Fills the counters that stats->size has room for.
