@@ -38,10 +38,9 @@ size_t kith_places_own(const struct kith_session *session, char out[][KITH_PLACE
     for (struct kith_node *at = session->listeners.next; at != &session->listeners; at = at->next) {
         const struct kith_listener *listener = KITH_CONTAINER(at, struct kith_listener, node);
         for (size_t i = 0; i < KITH_DRIVERS_MAX && count < KITH_ENDPOINTS_MAX; i++) {
-            const struct kith_listening *port = &listener->at[i];
+            const char *text = kith_listening_url(&listener->at[i]);
             struct kith_url url;
-            if (port->port != NULL && !port->is_cut_off &&
-                kith_url_parse(port->url, &url) == KITH_OK) {
+            if (text != NULL && kith_url_parse(text, &url) == KITH_OK) {
                 count +=
                     write_url(out[count], &url, is_any(listener->url.host) ? "*" : url.host) > 0;
             }
