@@ -24,13 +24,16 @@ struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uin
     return NULL;
 }
 
+/* What an arbiter sent on a link that is still in its handshake here may begin what ended. */
 void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
                            const struct kith_conn *but, kith_reason reason, kith_reason code,
                            const char *text)
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        if (conn == but || !conn->authenticated ||
+        int is_of_key = conn->authenticated ||
+                        (conn->state == KITH_CONN_AUTH && !kith_peer_we_arbitrate(session, conn));
+        if (conn == but || !is_of_key ||
             memcmp(conn->hello.key, key, sizeof conn->hello.key) != 0) {
             continue;
         }

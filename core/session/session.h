@@ -366,8 +366,8 @@ void kith_association_claim(const struct kith_conn *conn, struct kith_claim *out
 /* ---- peer.c ---- */
 /* NULL without memory. */
 struct kith_peer *kith_peer_new(struct kith_conn *conn);
-/* Closes every link that has proved a key, but one. One that is closing already as a duplicate
- * shares the fate. */
+/* Closes every link that has proved a key, but one; where the other side is the arbiter, those that
+ * only claim it so far as well. One that is closing already as a duplicate shares the fate. */
 void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
                            const struct kith_conn *but, kith_reason reason, kith_reason code,
                            const char *text);

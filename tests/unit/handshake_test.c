@@ -584,6 +584,29 @@ Test(handshake, adopt_of_an_association_that_is_forgotten)
     close_world();
 }
 
+/* Who ends an association closes the links to that key that are still in their handshake, too: on
+ * one of them an ADOPT may be on its way that began the very association that ended. */
+Test(handshake, a_late_adopt_of_an_association_that_ended)
+{
+    static struct stranger again;
+    open_plain();
+    meet(1);
+    stranger_send_hello(&eve); /* and Ada waits for AUTH */
+    stranger_make(&again, &strangers, ada, 0);
+    again.hello = eve.hello;
+    memcpy(again.seed, eve.seed, sizeof again.seed);
+    cr_assert(stranger_connect(&again));
+    stranger_shake(&again);
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+    cr_assert_eq(kith_peer_disconnect(ada->last->peer, NULL), KITH_OK);
+    world_settle(&world);
+    cr_assert_eq(ada->count[ACTOR_DEPARTED], 1);
+    cr_assert_eq(stranger_expect_end(&again), KITH_REASON_KICKED);
+    cr_assert_eq(stranger_expect_end(&eve), KITH_REASON_KICKED);
+    stranger_end(&again);
+    close_world();
+}
+
 Test(handshake, adopt_that_claims_bytes)
 {
     struct kith_adopt adopt = good_adopt;
