@@ -536,6 +536,12 @@ static void adopt_best(struct kith_peer *peer)
     }
 }
 
+/* Also one that was never confirmed: the other side may have obeyed, and its application talk. */
+static int is_waited_for(const struct kith_peer *peer)
+{
+    return peer->resume_window_ms != 0 && peer->session->state == KITH_SESSION_OPEN;
+}
+
 static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason reason)
 {
     if (peer->active == conn || peer->state == KITH_PEER_CONNECTING) {
@@ -550,9 +556,7 @@ static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason rea
         peer->is_confirmed = 0;
         kith_timer_stop(peer->env, &peer->adopt_timer);
     }
-    if (peer->state != KITH_PEER_CONNECTING &&
-        (peer->resume_window_ms == 0 || peer->session->state != KITH_SESSION_OPEN) &&
-        peer->active == NULL) {
+    if (peer->state != KITH_PEER_CONNECTING && !is_waited_for(peer) && peer->active == NULL) {
         kith_peer_depart(peer, peer->lost_reason, "", KITH_REASON_LOST);
         return;
     }
@@ -562,9 +566,10 @@ static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason rea
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
     }
-    if (peer->state == KITH_PEER_CONNECTING && peer->conn == NULL) {
+    if (peer->conn == NULL && peer->state == KITH_PEER_CONNECTING && !is_waited_for(peer)) {
         kith_peer_depart(peer, peer->lost_reason, "", KITH_REASON_LOST);
-    } else if (peer->state != KITH_PEER_CONNECTING && peer->active == NULL &&
+    } else if (peer->active == NULL &&
+               (peer->state != KITH_PEER_CONNECTING || peer->conn == NULL) &&
                !kith_timer_is_set(&peer->window_timer)) {
         wait_for_link(peer);
     }

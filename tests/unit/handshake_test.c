@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "bounds.h"
 #include "protocol/frame.h"
 #include "stranger.h"
 #include "vectors.h"
@@ -603,6 +604,44 @@ Test(handshake, a_late_adopt_of_an_association_that_ended)
     cr_assert_eq(ada->count[ACTOR_DEPARTED], 1);
     cr_assert_eq(stranger_expect_end(&again), KITH_REASON_KICKED);
     cr_assert_eq(stranger_expect_end(&eve), KITH_REASON_KICKED);
+    stranger_end(&again);
+    close_world();
+}
+
+/* A link that breaks between ADOPT and ADOPTED: the follower may have obeyed, so the association
+ * goes on over the next link, and its application hears of nothing. */
+Test(handshake, the_first_link_breaks_before_adopted)
+{
+    kith_session_config config = world_config("Ada");
+    struct kith_adopt first, second;
+    static struct stranger again;
+    const uint8_t *body;
+    size_t length;
+    config.resume_window_ms = 0; /* the default */
+    open_world(&config);
+    meet(-1);
+    eve.auth.resume_window_ms = 1000;
+    stranger_authenticate(&eve);
+    cr_assert(stranger_find(&eve, KITH_FRAME_ADOPT, &body, &length));
+    cr_assert(kith_adopt_decode(body, length, 1, &first));
+    stranger_hang_up(&eve, KITH_REASON_LOST);
+    world_run(&world, 1000);
+    stranger_make(&again, &strangers, ada, 0);
+    again.hello = eve.hello;
+    again.auth.resume_window_ms = 1000;
+    memcpy(again.seed, eve.seed, sizeof again.seed);
+    cr_assert(stranger_connect(&again));
+    stranger_authenticate(&again);
+    cr_assert(stranger_find(&again, KITH_FRAME_ADOPT, &body, &length));
+    cr_assert(kith_adopt_decode(body, length, 1, &second));
+    cr_assert_eq(second.since, first.since);
+    cr_assert_eq(second.generation, first.generation + 1);
+    cr_assert_eq(second.fresh, 1);
+    stranger_hang_up(&again, KITH_REASON_LOST);
+    cr_assert_eq(ada->session->peer_count, 1);
+    world_run(&world, KITH_RESUME_WINDOW_MS_DEFAULT + 1);
+    cr_assert_eq(ada->session->peer_count, 0); /* without a word */
+    cr_assert_eq(ada->count[ACTOR_CONNECTED] + ada->count[ACTOR_DEPARTED], 0);
     stranger_end(&again);
     close_world();
 }
