@@ -354,7 +354,8 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
     lane->limit = credit->limit > lane->limit ? credit->limit : lane->limit;
     free_finished(lane);
     while (!kith_list_empty(&lane->receipts)) {
-        struct kith_receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
+        struct kith_receipt *receipt =
+            KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
         if (receipt->end > lane->consumed) {
             break;
         }
@@ -372,7 +373,9 @@ int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *cre
     }
     /* What the old link's CREDIT told may be newer than the table: never below what is freed. */
     if (!kith_mutant(SKIP_REWIND)) {
-        lane->sent = credit->received > lane->received ? credit->received : lane->received;
+        lane->sent = credit->received > lane->received || kith_mutant(BACK_TO_TOLD)
+                         ? credit->received
+                         : lane->received;
     }
     lane->released = lane->sent;
     lane->blocked_step = 0;

@@ -31,8 +31,9 @@ void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        int is_of_key = conn->authenticated ||
-                        (conn->state == KITH_CONN_AUTH && !kith_peer_we_arbitrate(session, conn));
+        int is_of_key =
+            conn->authenticated || (conn->state == KITH_CONN_AUTH && !kith_mutant(LATE_LINK) &&
+                                    !kith_peer_we_arbitrate(session, conn));
         if (conn == but || !is_of_key ||
             memcmp(conn->hello.key, key, sizeof conn->hello.key) != 0) {
             continue;
