@@ -134,6 +134,8 @@ void sim_model_interrupted(struct sim *sim, struct sim_half *half, kith_reason r
 {
     int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
     SIM_CHECK(sim, !half->is_interrupted, "%s: interrupted twice", name_of(half));
+    SIM_CHECK(sim, !sim->plan.smooth || sim->phase == SIM_LEAVING,
+              "%s: hears of an interruption, and another link was there", name_of(half));
     SIM_CHECK(sim, half->actor->config.resume_window_ms != KITH_RESUME_OFF,
               "%s: interrupted, and it does not resume", name_of(half));
     SIM_CHECK(sim, broken || is_leaving(half->other),

@@ -13,6 +13,7 @@ enum { KIB = 1024 };
 static void talk(struct sim_plan *plan, struct sim_random *random)
 {
     plan->actors = 2;
+    plan->transports = 1;
     plan->secure = sim_chance(random, 300);
     plan->both_permille = 100;
     plan->resume_permille = sim_chance(random, 500) ? 1000 : 0;

@@ -83,6 +83,7 @@ static int turn(struct sim *sim, uint64_t until_us)
     loop = ready[count == 1 ? 0 : sim_below(&sim->schedule, count)];
     sim_note(sim, SIM_TURN, loop->index - 1, 0, 0, 0);
     sim_loop_turn(loop);
+    sim_network_turn(sim);
     check_loop(sim, loop);
     return 1;
 }
@@ -288,10 +289,7 @@ static void open_world(struct sim *sim)
     for (size_t i = 0; i < sim->loop_count; i++) {
         sim_loop_open(&sim->loops[i], sim, (int)i, &seed);
     }
-    kith_memory_hub_init(&sim->hub, &sim->loops[0].env);
-    sim->hub.driver.capabilities = sim->plan.capabilities;
-    sim->hub.seed = sim_next(&seed);
-    sim_watch_init(sim);
+    sim_network_open(sim, &seed);
     sim_weather(sim, 0);
     sim_actors_init(sim);
 }
