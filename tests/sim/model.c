@@ -654,6 +654,13 @@ const char *sim_model_missing(struct sim *sim)
         missing = missing == NULL ? missing_of(b) : missing;
         missing = missing == NULL ? kept_of(a) : missing;
         missing = missing == NULL ? kept_of(b) : missing;
+        missing = missing == NULL ? sim_inspect_links(a->peer, b->peer) : missing;
+        SIM_CHECK(sim,
+                  !sim->plan.smooth || sim->actor_count > 2 ||
+                      sim_inspect_generation(a->peer) <=
+                          4 + 4 * (1 + sim->now_us / 1000 / KITH_SHAKY_MS),
+                  "%s: %llu adoptions: the links flap", name_of(a),
+                  (unsigned long long)sim_inspect_generation(a->peer));
         if (missing != NULL) {
             return missing;
         }

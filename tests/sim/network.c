@@ -216,6 +216,7 @@ void sim_happen(struct sim *sim, int op)
         fault(sim, KITH_MEMORY_HEAL);
         break;
     case SIM_OP_FLAP:
+        sim->cuts++;
         cut(sim, 1);
         break;
     case SIM_OP_PARTITION:

@@ -366,7 +366,7 @@ static void twin(struct sim_actor *actor)
     struct sim_actors *all = sim_actors_of(sim);
     struct sim_edge *edge = &all->edges[sim_below(&sim->ops, all->edge_count)];
     if (edge->from->session != NULL && !edge->from->closing &&
-        sim_actor_url(edge->to, edge->transport)[0] != '\0') {
+        sim_actor_url(edge->to, sim->plan.transports - 1)[0] != '\0') {
         sim_actor_dial(edge->from, edge->to, NULL);
     }
 }
@@ -499,7 +499,7 @@ void sim_op(struct sim *sim, struct sim_actor *actor)
         twin(actor);
         break;
     case SIM_OP_SELF:
-        if (!actor->closing && sim_actor_url(actor, 0)[0] != '\0') {
+        if (!actor->closing && sim_actor_url(actor, sim->plan.transports - 1)[0] != '\0') {
             sim_actor_dial(actor, actor, NULL);
         }
         break;

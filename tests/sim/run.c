@@ -46,9 +46,10 @@ static void check_loop(struct sim *sim, const kith_loop *loop)
 static void check_idle(struct sim *sim)
 {
     for (size_t i = 0; i < sim->actor_count; i++) {
-        if (sim->actors[i].session != NULL) {
+        if (sim->actors[i].session != NULL && sim->actors[i].loop->was_busy) {
             sim_inspect_idle(sim, sim->actors[i].session);
         }
+        sim->actors[i].loop->was_busy = 0;
     }
 }
 
@@ -82,6 +83,7 @@ static int turn(struct sim *sim, uint64_t until_us)
     }
     loop = ready[count == 1 ? 0 : sim_below(&sim->schedule, count)];
     sim_note(sim, SIM_TURN, loop->index - 1, 0, 0, 0);
+    loop->was_busy = 1;
     sim_loop_turn(loop);
     sim_network_turn(sim);
     check_loop(sim, loop);

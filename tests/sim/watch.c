@@ -100,6 +100,7 @@ static struct watched *enter(struct kith_link *link, const char *what)
     struct watched *record = record_of(link);
     SIM_CHECK(record->sim, !record->is_down, "%s for a link that is down", what);
     SIM_CHECK(record->sim, !record->sim->in_call, "%s inside a call down", what);
+    record->sim->loops[record->who + 1].was_busy = 1;
     return record;
 }
 
