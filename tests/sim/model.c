@@ -658,7 +658,7 @@ const char *sim_model_missing(struct sim *sim)
         SIM_CHECK(sim,
                   !sim->plan.smooth || sim->actor_count > 2 ||
                       sim_inspect_generation(a->peer) <=
-                          4 + 4 * (1 + sim->now_us / 1000 / KITH_SHAKY_MS),
+                          8 + 2 * sim->cuts + 4 * (sim->now_us / 1000 / KITH_SHAKY_MS),
                   "%s: %llu adoptions: the links flap", name_of(a),
                   (unsigned long long)sim_inspect_generation(a->peer));
         if (missing != NULL) {

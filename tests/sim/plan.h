@@ -102,6 +102,7 @@ struct sim_plan {
 struct sim_scenario {
     const char *name, *about;
     void (*draw)(struct sim_plan *plan, struct sim_random *random);
+    int is_large; /* seconds for a seed: only where it is asked for by name */
 };
 
 extern const struct sim_scenario sim_scenarios[]; /* ends with name NULL */

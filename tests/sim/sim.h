@@ -130,7 +130,7 @@ struct sim {
     int links_broken, memory_failed, clock_jumped;
     uint64_t carried_bytes,
         cut_at_byte; /* handed up in all; where the network breaks next, 0: not */
-    uint32_t cuts;   /* of that kind, so far */
+    uint32_t cuts;   /* of that kind, or of one transport, so far */
     int cut_is_due;
     uint64_t island;  /* bits of actors that the others cannot reach; 0: no partition */
     int other_thread; /* the call under way is made by another thread than the loop's */
