@@ -431,7 +431,7 @@ const struct sim_scenario sim_scenarios[] = {
     {"partition-heal", "some cannot reach the others for a while", draw_partition_heal, 0},
     {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers, 0},
     {"server", "clients of a few servers", draw_server, 0},
-    {"mesh-20", "twenty, each with each", draw_mesh_20},
+    {"mesh-20", "twenty, each with each", draw_mesh_20, 0},
     {"mesh-100", "a hundred, each with each", draw_mesh_100, 1},
     {"server-1000", "a server with a thousand clients", draw_server_1000, 1},
     {"leaving", "sessions, peers, dials and listeners that end at any moment", draw_leaving, 0},
