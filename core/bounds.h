@@ -65,6 +65,17 @@ enum {
     KITH_LINKS_PENDING_MAX = 64,
     /* Authenticated links to one key: current, and duplicates that wait to be closed. */
     KITH_LINKS_PER_KEY_MAX = 4,
+    /* An old incarnation has so long to answer, or four round trips up to the second. */
+    KITH_PROBE_MS_MIN = 1000,
+    KITH_PROBE_MS_MAX = 8000,
+    /* Once it has answered, other incarnations are refused without asking again for so long. */
+    KITH_PROBE_PAUSE_MS = 1000,
+    /* Before a link is used the other side may ask for time: for a certificate, for a probe, for
+       its application; and once more where the first of two newcomers gave way. */
+    KITH_WAITS_MAX = 4,
+    /* Questions to the application that stand open; a person answers them one by one. */
+    KITH_ASKS_MAX = 16,
+    KITH_BANS_MAX = 1024,
     /* An arbiter that gets no ADOPTED turns to another link after so long, or four round trips. */
     KITH_ADOPT_MS_MIN = 1000,
     /* Without a link so long before the application hears of it: a change of links takes less. */
@@ -113,6 +124,13 @@ enum {
     /* Mozilla's list of CAs is 220 KiB of PEM. */
     KITH_TRUSTED_BYTES_MAX = 4 * 1024 * 1024,
     KITH_TRUSTED_COUNT_MAX = 1024,
+
+    /* ---- endpoints ---- */
+    /* Where a peer says that it listens: a port for each transport and family, and some to spare.
+     */
+    KITH_ENDPOINTS_MAX = 8,
+    /* "quic://[" an IPv6 address with a scope "]:" a port. */
+    KITH_ENDPOINT_BYTES_MAX = 96,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

@@ -429,7 +429,7 @@ kith_err kith_peer_disconnect(kith_peer *peer, const char *text)
     }
     err = kith_check_text(&text);
     if (err == KITH_OK) {
-        kith_peer_kick(peer, text);
+        kith_peer_turn_out(peer, KITH_REASON_KICKED, text);
     }
     return err;
 }

@@ -35,6 +35,7 @@ void kith_dial_destroy(struct kith_dial *dial)
     kith_undefer(&dial->start);
     kith_list_remove(&dial->node);
     session->dial_count--;
+    kith_free(session->env, dial->context);
     kith_free(session->env, dial);
 }
 
@@ -246,7 +247,7 @@ static void abandon(struct kith_dial *dial)
 static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
-    uint64_t until_us = dial->conn != NULL ? kith_trust_until_us(dial->conn) : 0;
+    uint64_t until_us = dial->conn != NULL ? kith_ask_until_us(dial->conn) : 0;
     if (until_us > dial->session->env->now_us &&
         kith_timer_set(dial->session->env, timer, until_us) == KITH_OK) {
         return; /* somebody has answered, and is thinking */
@@ -299,6 +300,27 @@ static kith_err check(struct kith_session *session, const char *text, struct kit
     return KITH_OK;
 }
 
+static uint64_t give_up_at(const struct kith_dial *dial)
+{
+    return dial->give_up_ms == UINT32_MAX
+               ? KITH_TIME_NEVER
+               : dial->session->env->now_us + (uint64_t)dial->give_up_ms * 1000;
+}
+
+static int copy_context(struct kith_env *env, struct kith_dial *dial,
+                        const kith_dial_options *options)
+{
+    if (options->context_bytes == 0) {
+        return 1;
+    }
+    dial->context = kith_resize(env, NULL, options->context_bytes);
+    if (dial->context != NULL) {
+        memcpy(dial->context, options->context, options->context_bytes);
+        dial->context_bytes = options->context_bytes;
+    }
+    return dial->context != NULL;
+}
+
 kith_err kith_dial_begin(struct kith_session *session, const char *text,
                          const kith_dial_options *options, struct kith_dial **out)
 {
@@ -315,11 +337,17 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
                       sizeof dial->certificate_name - 1)) {
         err = kith_fail(KITH_ERR_INVALID, "certificate_name: must be a host name or an address");
     }
+    if (err == KITH_OK && (options->context_bytes > KITH_CONTEXT_BYTES_MAX ||
+                           (options->context == NULL && options->context_bytes > 0))) {
+        err = kith_fail(KITH_ERR_INVALID, "context_bytes: is %zu, must be 0 to %d with a context",
+                        options->context_bytes, KITH_CONTEXT_BYTES_MAX);
+    }
     if (err != KITH_OK) {
         return err;
     }
     dial = kith_alloc(session->env, sizeof *dial);
-    if (dial == NULL) {
+    if (dial == NULL || !copy_context(session->env, dial, options)) {
+        kith_free(session->env, dial);
         return KITH_ERR_NOMEM;
     }
     give_up_ms = give_up_ms == 0 ? KITH_DIAL_GIVE_UP_MS_DEFAULT : give_up_ms;
@@ -329,11 +357,11 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     dial->driver_index = index;
     dial->tls12 = options->tls12;
     dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
-    dial->give_up_us = give_up_ms == UINT32_MAX
-                           ? KITH_TIME_NEVER
-                           : session->env->now_us + (uint64_t)give_up_ms * 1000;
+    dial->give_up_ms = give_up_ms;
+    dial->give_up_us = give_up_at(dial);
     if (dial->give_up_us != KITH_TIME_NEVER &&
         kith_timer_set(session->env, &dial->give_up_timer, dial->give_up_us) != KITH_OK) {
+        kith_free(session->env, dial->context);
         kith_free(session->env, dial);
         return KITH_ERR_NOMEM;
     }
@@ -427,13 +455,31 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer)
     }
 }
 
+/* Its peer has gone, and will be another: as if it had never been ready. */
+static void begin_anew(struct kith_dial *dial)
+{
+    struct kith_env *env = dial->session->env;
+    dial->peer = NULL;
+    dial->refused_since_us = 0;
+    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+    dial->give_up_us = give_up_at(dial);
+    if (dial->conn == NULL &&
+        kith_timer_set(env, &dial->retry_timer,
+                       env->now_us + (uint64_t)KITH_DIAL_RETRY_MS_MIN * 1000) != KITH_OK) {
+        kith_defer(env, &dial->start);
+    }
+}
+
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
                               kith_reason reason)
 {
     struct kith_node *at = session->dials.next;
     while (at != &session->dials) {
         struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
-        if (dial->peer == peer && !dial->cancelled) {
+        if (dial->peer == peer && !dial->cancelled && reason == KITH_REASON_RESTARTED) {
+            begin_anew(dial); /* whom it dials is there again */
+            at = at->next;
+        } else if (dial->peer == peer && !dial->cancelled) {
             finish(dial, KITH_DIAL_CLOSED, reason, "");
             at = session->dials.next; /* the callback may have changed the list: begin again */
         } else {

@@ -24,17 +24,13 @@ struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uin
     return NULL;
 }
 
-/* What an arbiter sent on a link that is still in its handshake here may begin what ended. */
 void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
                            const struct kith_conn *but, kith_reason reason, kith_reason code,
                            const char *text)
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        int is_of_key =
-            conn->authenticated || (conn->state == KITH_CONN_AUTH && !kith_mutant(LATE_LINK) &&
-                                    !kith_peer_we_arbitrate(session, conn));
-        if (conn == but || !is_of_key ||
+        if (conn == but || (conn->gates & KITH_GATE_PROBE) != 0 || !conn->authenticated ||
             memcmp(conn->hello.key, key, sizeof conn->hello.key) != 0) {
             continue;
         }
@@ -83,6 +79,7 @@ struct kith_peer *kith_peer_new(struct kith_conn *conn)
     if (peer->max_message_bytes > peer->send_share.common_max) {
         peer->max_message_bytes = (uint32_t)peer->send_share.common_max;
     }
+    kith_restart_init(peer);
     kith_list_append(&session->peers, &peer->node);
     session->peer_count++;
     kith_association_init(peer, conn);
@@ -120,14 +117,31 @@ static void free_lanes(struct kith_peer *peer)
     kith_receive_share_fini(&peer->receive_share);
 }
 
+/* What an arbiter sent on a link that is still in its handshake here may begin what ended. */
+static void close_handshakes(struct kith_session *session, const struct kith_peer *peer,
+                             kith_reason reason, kith_reason code)
+{
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->state == KITH_CONN_AUTH && !kith_peer_we_arbitrate(session, conn) &&
+            memcmp(conn->hello.key, peer->key, sizeof peer->key) == 0 &&
+            memcmp(conn->hello.incarnation, peer->incarnation, sizeof peer->incarnation) == 0 &&
+            !kith_mutant(LATE_LINK)) {
+            kith_conn_close(conn, reason, code, peer->leave_text);
+        }
+    }
+}
+
 void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char *text,
                           kith_reason code, const struct kith_conn *but)
 {
     struct kith_session *session = peer->session;
     int was_connected = peer->state != KITH_PEER_CONNECTING; /* the application knows it */
+    struct kith_conn *newcomer;
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
     }
+    newcomer = kith_restart_end(peer);
     if (session->shut != NULL && was_connected) {
         session->shut(peer);
     }
@@ -138,6 +152,7 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
     kith_list_remove(&peer->node);
     session->peer_count--;
     kith_peer_close_links(session, peer->key, but, reason, code, peer->leave_text);
+    close_handshakes(session, peer, reason, code);
     /* An association that was never confirmed ends without a word to the application. */
     if (was_connected) {
         kith_log(session->env, KITH_LOG_INFO, "%s departed: %s", peer->name,
@@ -152,6 +167,9 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
     peer->session = NULL;
     free_lanes(peer);
     kith_peer_unref(peer);
+    if (newcomer != NULL) {
+        kith_association_open_gate(newcomer, KITH_GATE_PROBE);
+    }
     kith_session_poke(session);
 }
 
@@ -163,14 +181,17 @@ void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *te
 
 static void run_leave(struct kith_deferred *deferred)
 {
-    kith_peer_depart(KITH_CONTAINER(deferred, struct kith_peer, leave), KITH_REASON_LOCAL, "",
-                     KITH_REASON_KICKED);
+    struct kith_peer *peer = KITH_CONTAINER(deferred, struct kith_peer, leave);
+    kith_peer_depart(peer, KITH_REASON_LOCAL, "", peer->leave_code);
 }
 
-void kith_peer_kick(struct kith_peer *peer, const char *text)
+void kith_peer_turn_out(struct kith_peer *peer, kith_reason code, const char *text)
 {
-    kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
-    kith_defer(peer->env, &peer->leave);
+    if (!peer->leave.waiting) {
+        peer->leave_code = code;
+        kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
+        kith_defer(peer->env, &peer->leave);
+    }
 }
 
 /* ---- messages ---------------------------------------------------------------------------------

@@ -299,7 +299,7 @@ void step_take(struct step step)
         break;
     case KICK:
         world.kicks++;
-        kith_peer_kick(book_speaker(step.who)->peer, "enough");
+        kith_peer_turn_out(book_speaker(step.who)->peer, KITH_REASON_KICKED, "enough");
         wire_turn(step.who);
         break;
     case CRASH:

@@ -36,7 +36,11 @@ static void endpoint_close(struct kith_endpoint *endpoint)
 
 int kith__mem_is_secure(const struct kith_memory_hub *hub, const char *scheme)
 {
-    return strcmp(scheme, hub->driver.schemes[1].name) == 0;
+    const struct kith_scheme *at = hub->driver.schemes;
+    while (at->name != NULL && strcmp(at->name, scheme) != 0) {
+        at++;
+    }
+    return at->name != NULL && at->secure;
 }
 
 struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t number)
