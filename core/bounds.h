@@ -131,6 +131,25 @@ enum {
     KITH_ENDPOINTS_MAX = 8,
     /* "quic://[" an IPv6 address with a scope "]:" a port. */
     KITH_ENDPOINT_BYTES_MAX = 96,
+    /* A peer that dialled us, and is lost, dials again within milliseconds, if it can; only then we
+       try where it listens. */
+    KITH_DIAL_BACK_MS = 500,
+    /* Between the places of one peer that are dialled (RFC 8305 section 5). */
+    KITH_RACE_MS = 250,
+
+    /* ---- introductions ---- */
+    /* One frame: some 100 members with one short address each. */
+    KITH_PEERS_BODY_BYTES_MAX = 8192,
+    /* A newcomer hears of so many from each member; it must not fill the link's control bytes. */
+    KITH_INTRODUCED_MAX = 256,
+    /* Of 800 bytes: what hearsay may take. */
+    KITH_CANDIDATES_MAX = 1024,
+    /* Dialled at once: in all, and on the word of one member, who may be making them up. */
+    KITH_INTRODUCED_DIALS_MAX = 16,
+    KITH_INTRODUCED_BY_ONE_MAX = 8,
+    /* Tries for each place; then a pause. */
+    KITH_INTRODUCED_TRIES_MAX = 3,
+    KITH_INTRODUCED_PAUSE_MS = 600000,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

@@ -32,7 +32,8 @@ enum kith_frame_type {
     KITH_FRAME_PONG = 0x1c,
     KITH_FRAME_DATAGRAM = 0x1d,
     KITH_FRAME_BLOCKED = 0x1f,
-    KITH_FRAME_WAIT = 0x20
+    KITH_FRAME_WAIT = 0x20,
+    KITH_FRAME_PEERS = 0x21
 };
 
 enum {

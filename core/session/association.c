@@ -153,6 +153,7 @@ static void use(struct kith_peer *peer)
     struct kith_conn *old = peer->active;
     peer->active = peer->conn;
     peer->adopted_us = peer->env->now_us;
+    kith_places_use(peer, peer->conn);
     kith_timer_stop(peer->env, &peer->adopt_timer);
     kith_timer_stop(peer->env, &peer->interrupt_timer);
     kith_timer_stop(peer->env, &peer->window_timer);
@@ -183,6 +184,7 @@ static void connected(struct kith_peer *peer)
     struct kith_session *session = peer->session;
     struct kith_conn *conn = peer->conn;
     struct kith_dial *dial = conn->dial;
+    int is_new = peer->state == KITH_PEER_CONNECTING;
     kith_conn_watch(conn);
     if (conn->peer != peer) {
         return; /* its first PING did not fit: it has departed */
@@ -205,6 +207,9 @@ static void connected(struct kith_peer *peer)
     kith_lanes_begin(conn);
     if (conn->peer == peer) {
         kith_peer_tell_writable(peer); /* the table may have made room */
+    }
+    if (is_new && conn->peer == peer) {
+        kith_introduce_connected(peer);
     }
 }
 

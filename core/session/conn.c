@@ -101,6 +101,7 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_lanes_drop(conn);
     kith_free(env, conn->adopt_waits);
     kith_free(env, conn->context);
+    kith_free(env, conn->places);
     if (!kith_mutant(LEAK_BLOCK)) {
         kith_free(env, conn->control);
     }
@@ -600,6 +601,9 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
         break;
     case KITH_FRAME_WAIT:
         on_wait(conn, body);
+        break;
+    case KITH_FRAME_PEERS:
+        kith_introduce_came(conn, body, length);
         break;
     case KITH_FRAME_DATA: /* comes as on_data */
     case KITH_FRAME_RESET:

@@ -115,6 +115,9 @@ static void free_lanes(struct kith_peer *peer)
         kith_lane_rx_fini(&peer->rx[i]);
     }
     kith_receive_share_fini(&peer->receive_share);
+    kith_free(peer->env, peer->places);
+    peer->places = NULL;
+    peer->place_count = 0;
 }
 
 /* What an arbiter sent on a link that is still in its handshake here may begin what ended. */

@@ -131,6 +131,10 @@ static kith_err check_choices(const kith_session_config *config)
     if ((unsigned)config->role > KITH_ROLE_CLIENT) {
         return kith_fail(KITH_ERR_INVALID, "role: %d is no kith_role", (int)config->role);
     }
+    if ((unsigned)config->introductions > KITH_INTRODUCTIONS_OFF) {
+        return kith_fail(KITH_ERR_INVALID, "introductions: %d is no kith_introductions",
+                         (int)config->introductions);
+    }
     if ((unsigned)config->min_level > KITH_LEVEL_IDENTITY) {
         return kith_fail(KITH_ERR_INVALID, "min_level: %d is no kith_level",
                          (int)config->min_level);
@@ -210,6 +214,7 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     session->user = user;
     kith_list_init(&session->keys);
     kith_list_init(&session->bans);
+    kith_introduce_init(session);
     kith_list_init(&session->listeners);
     kith_list_init(&session->dials);
     kith_list_init(&session->conns);
@@ -581,6 +586,7 @@ void kith_session_destroy(struct kith_session *session)
         free_key(session, KITH_CONTAINER(session->keys.next, struct kith_key_entry, node));
     }
     kith_admission_fini(session);
+    kith_introduce_fini(session);
     kith_session_free_pki(session);
     kith_timer_stop(env, &session->flush_timer);
     kith_undefer(&session->closing);

@@ -13,6 +13,8 @@
  *   ask.c        a question to the application about a link
  *   admission.c  who may come in: bans, and what the application says of a newcomer
  *   restart.c    a peer that comes back while its old links look alive
+ *   places.c     where peers listen
+ *   introduce.c  members of a star tell each other who is there
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -36,6 +38,7 @@
 #include "protocol/hello.h"
 #include "protocol/info.h"
 #include "protocol/lane.h"
+#include "protocol/peers.h"
 #include "transport.h"
 
 enum { KITH_DRIVERS_MAX = 8, KITH_ADDRESS_TEXT_BYTES = 80 };
@@ -65,6 +68,14 @@ struct kith_ban_entry {
     kith_id id;
     char psk_identity[KITH_KEY_IDENTITY_BYTES_MAX + 1];
     uint8_t sha256[KITH_SHA256_BYTES];
+};
+
+/* Where a peer listens: a URL with a numeric host, and its NUL. */
+enum { KITH_PLACE_BYTES = KITH_ENDPOINT_BYTES_MAX + 1 };
+struct kith_place {
+    char url[KITH_PLACE_BYTES];
+    int is_any;  /* it listens on all addresses of its machine */
+    int is_near; /* it is where its link comes from, and no router is likely in between */
 };
 
 /* Why an authenticated link is not looked at yet. */
@@ -98,6 +109,9 @@ struct kith_session {
     int has_pki;
     struct kith_node keys, bans, listeners, dials, conns, peers;
     size_t key_count, ban_count, listener_count, dial_count, pending_count, peer_count, ask_count;
+    struct kith_node candidates; /* introduce.c */
+    size_t candidate_count, introduced_dials;
+    struct kith_timer introduce_timer;
     struct kith_window_pool window_pool;
     kith_session_stats stats;
     uint64_t refusal_second; /* of log lines about refusals */
@@ -148,8 +162,12 @@ struct kith_dial {
     struct kith_lookup lookup;
     char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
     size_t ip_count, ip_next;
-    struct kith_conn *conn; /* the attempt under way */
-    struct kith_peer *peer; /* READY was told */
+    int hidden;                       /* the session's own: the application hears nothing of it */
+    int is_back;                      /* hidden: to a peer that had dialled us */
+    int is_near;                      /* hidden: a refusal there means that nobody is left */
+    struct kith_candidate *candidate; /* hidden: on hearsay, once; NULL: a known peer */
+    struct kith_conn *conn;           /* the attempt under way */
+    struct kith_peer *peer;           /* READY was told */
     struct kith_timer retry_timer, give_up_timer;
     struct kith_deferred start;
     uint64_t refused_since_us; /* redialling: nobody listens there since; 0 = not so */
@@ -206,7 +224,9 @@ struct kith_conn {
     int waits_told;                           /* WAITs that came */
     unsigned gates;                           /* what it waits for before it may be adopted */
     struct kith_adopt *adopt_waits;           /* came while a gate was closed */
-    uint8_t *context;                         /* what it has to say to on_invitation */
+    struct kith_place *places;                /* where it says that it listens */
+    size_t place_count;
+    uint8_t *context; /* what it has to say to on_invitation */
     size_t context_bytes;
     int admitted;           /* the application has let it in */
     int only_tls12;         /* this side says that it has nothing better */
@@ -262,7 +282,9 @@ struct kith_peer {
     kith_reason lost_reason;             /* of the last link */
     const struct kith_driver *shaky;     /* its link died soon after it was adopted */
     uint64_t shaky_until_us, adopted_us; /* how long it is not preferred; of active */
-    uint32_t max_message_bytes;          /* what we may send */
+    struct kith_place *places;           /* where it listens, as it told with its last link */
+    size_t place_count;
+    uint32_t max_message_bytes; /* what we may send */
     struct kith_send_share send_share;
     struct kith_receive_share receive_share;
     struct kith_lane_tx tx[KITH_CHANNEL_COUNT];
@@ -337,6 +359,34 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer);
 /* Every dial that led to peer ends. */
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
                               kith_reason reason);
+
+/* A dial of the session's own, to that peer alone. NULL: not possible now. */
+struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
+                                   const kith_id *want);
+
+/* ---- places.c ---- */
+/* URLs for INFO; "*" stands for every address of this machine. At most KITH_ENDPOINTS_MAX. */
+size_t kith_places_own(const struct kith_session *session, char out[][KITH_PLACE_BYTES]);
+/* Those of the told ones that may be dialled on the word of whoever is at conn's other end. */
+size_t kith_places_read(struct kith_conn *conn, const struct kith_slice *endpoints, size_t count,
+                        struct kith_place out[KITH_ENDPOINTS_MAX]);
+/* INFO came. */
+void kith_places_learn(struct kith_conn *conn, const struct kith_info *info);
+/* The link is its peer's now. */
+void kith_places_use(struct kith_peer *peer, struct kith_conn *conn);
+/* Where to, as seen from its end, can reach subject. */
+size_t kith_places_pass_on(const struct kith_peer *subject, const struct kith_conn *to,
+                           char out[][KITH_PLACE_BYTES]);
+
+/* ---- introduce.c ---- */
+void kith_introduce_init(struct kith_session *session);
+void kith_introduce_fini(struct kith_session *session);
+/* Somebody new is connected. */
+void kith_introduce_connected(struct kith_peer *newcomer);
+/* PEERS came. */
+void kith_introduce_came(struct kith_conn *conn, const uint8_t *body, size_t length);
+/* A dial on hearsay is over, or has led to its peer. */
+void kith_introduce_dial_over(struct kith_dial *over, int is_ready);
 
 /* ---- conn.c ---- */
 struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,

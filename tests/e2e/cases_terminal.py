@@ -479,10 +479,21 @@ def undelivered_on_a_terminal(c):
 
 
 @case
+def out_of_reach_on_the_status(c):
+    """Whoever is waited for is shown so, until he is back or the waiting is over."""
+    alice, bob, _, _ = with_bob(c)
+    bob.send_signal(signal.SIGKILL)
+    alice.expect_below(r"^1 connected \| bob out of reach$")
+    alice.expect_said(CLOCK + r"\* bob is out of reach")
+    alice.leave()
+
+
+@case
 def redial(c):
     """A lost connection comes back by itself where a person waits, and is not tried where not."""
     key = c.new_key()
-    at_once = ("--resume-window", "0")  # so that a lost connection is a departure
+    # A lost connection is a departure, and nobody hears of the others.
+    at_once = ("--resume-window", "0", "--no-introductions")
     url = f"wss://127.0.0.1:{free_port()}"
     first = c.chat("alice", "--listen", url, *at_once, key=key)
     first.url()

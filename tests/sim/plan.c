@@ -263,7 +263,7 @@ static void draw_flapping(struct sim_plan *plan, struct sim_random *random)
     /* A change of links must be over before it counts as an interruption: 50 ms to dial again, and
      * four times there and back. */
     plan->climate =
-        (struct sim_climate){.delay_us = 10000, .piece_bytes = 1000, .in_flight_bytes = 64 * KIB};
+        (struct sim_climate){.delay_us = 10000, .piece_bytes = 2000, .in_flight_bytes = 64 * KIB};
     plan->ops = sim_between(random, 20, 120);
     plan->gap_us = sim_scale(random, 5000, 3000000);
     plan->weights[SIM_OP_FLAP] = (unsigned)sim_between(random, 5, 40);

@@ -358,11 +358,19 @@ typedef enum kith_security {
 } kith_security;
 
 typedef enum kith_role {
-    KITH_ROLE_STAR = 0,   /* all are equal, each pair may be connected; nobody forwards for others,
-                             and each pair needs its own dial */
+    KITH_ROLE_STAR = 0,   /* all are equal, and each pair is connected, see kith_introductions;
+                             nobody forwards for others */
     KITH_ROLE_SERVER = 1, /* clients connect to this session */
     KITH_ROLE_CLIENT = 2  /* this session connects to servers */
 } kith_role;
+
+/* Whether the members of a star bring each other together: who is connected to one of them is told
+ * where the others listen, and connects to them. Every member still decides for itself whom it lets
+ * in (on_invitation, bans), and max_peers is the end of it. */
+typedef enum kith_introductions {
+    KITH_INTRODUCTIONS_ON = 0,
+    KITH_INTRODUCTIONS_OFF = 1 /* this session neither tells nor listens: each pair needs a dial */
+} kith_introductions;
 
 /* What a peer's link proves. Compare with <. */
 typedef enum kith_level {
@@ -579,12 +587,13 @@ typedef struct kith_session_config {
      * any other session. Borrowed during kith_session_open(). A peer that restarts with the same
      * one departs at the others with RESTARTED and connects anew. */
     const kith_identity *identity;
+    kith_introductions introductions; /* KITH_ROLE_STAR: default ON */
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, NULL                               \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, NULL, KITH_INTRODUCTIONS_ON        \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
