@@ -50,6 +50,9 @@ enum {
        doubles from the first to the second. */
     KITH_BLOCKED_STEP_BYTES_MIN = 16 * 1024,
     KITH_BLOCKED_STEP_BYTES_MAX = 16 * 1024 * 1024,
+    /* Small messages that wait behind others are kept so many bytes together: asking for memory is
+       dearer than copying them. Each may have a quarter of it. */
+    KITH_SEND_BLOCK_BYTES = 4096,
 
     /* ---- datagrams ---- */
     /* What fits a packet on nearly every path, so that it need not change with the link. */

@@ -15,6 +15,7 @@
  *   restart.c    a peer that comes back while its old links look alive
  *   places.c     where peers listen
  *   introduce.c  members of a star tell each other who is there
+ *   invite.c     invitations as text
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -163,6 +164,8 @@ struct kith_dial {
     char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
     size_t ip_count, ip_next;
     int hidden;                       /* the session's own: the application hears nothing of it */
+    struct kith_dial *leader;         /* hidden: one of its addresses */
+    size_t followers;                 /* of a leader, which dials nothing itself */
     int is_back;                      /* hidden: to a peer that had dialled us */
     int is_near;                      /* hidden: a refusal there means that nobody is left */
     struct kith_candidate *candidate; /* hidden: on hearsay, once; NULL: a known peer */
@@ -360,9 +363,17 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer);
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
                               kith_reason reason);
 
+/* Several addresses of one peer, as one dial. */
+kith_err kith_dial_group(struct kith_session *session, const kith_invitation_info *to,
+                         const kith_dial_options *options, struct kith_dial **out);
 /* A dial of the session's own, to that peer alone. NULL: not possible now. */
 struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
                                    const kith_id *want);
+
+/* ---- invite.c ---- */
+kith_err kith_invite_write(const struct kith_session *session, char *out, size_t room);
+/* out is zeroed but for its size. */
+kith_err kith_invite_read(const char *text, kith_invitation_info *out);
 
 /* ---- places.c ---- */
 /* URLs for INFO; "*" stands for every address of this machine. At most KITH_ENDPOINTS_MAX. */

@@ -220,11 +220,10 @@ static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_st
                     socklen_t peer_bytes)
 {
     struct kith__ws_way *way = port->way; /* the core may close the port */
-    int on = 1;
     struct kith__ws_link *link;
     char remote[KITH__WS_ADDRESS_BYTES];
     kith__ws_address_format((const struct sockaddr *)(const void *)peer, peer_bytes, remote);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    kith__ws_socket_connected(fd);
     link = (struct kith__ws_link *)(void *)kith_up_accepted(&port->base, remote);
     if (link == NULL) {
         (void)close(fd);

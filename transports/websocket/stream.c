@@ -32,13 +32,17 @@ int kith__ws_pump(struct kith__ws_link *link)
     }
     for (int i = 0; i < KITH__WS_PULLS_PER_TURN; i++) {
         size_t count = kith_up_pull(&link->base, payload, KITH__WS_PULL_BYTES);
+        int written;
         if (link->cut) {
             return 0;
         }
         if (count == 0) {
             return link->closing ? goodbye(link, link->close_code) : 0;
         }
-        if (lws_write(link->wsi, payload, count, LWS_WRITE_BINARY) < 0) {
+        kith__ws_records_begin(link, count);
+        written = lws_write(link->wsi, payload, count, LWS_WRITE_BINARY);
+        kith__ws_records_end(link);
+        if (written < 0) {
             /* What came in is still to be read; then lws finds the end itself. */
             link->mute = 1;
             (void)shutdown(lws_get_socket_fd(link->wsi), SHUT_RDWR);
