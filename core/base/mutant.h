@@ -30,6 +30,7 @@
     X(OWN_COUNT, "own-count", "each association counts its ADOPTs from 1")                         \
     X(NO_FORGOTTEN, "no-forgotten", "an ADOPT of a forgotten association gets no answer")          \
     X(NO_WAIT, "no-wait", "the arbiter uses a link before ADOPTED")                                \
+    X(NO_SILENCE, "no-silence", "the arbiter sends on over a link that it has chosen once more")   \
     X(STAY, "stay", "the follower stays on the link before")                                       \
     X(BACK_TO_TOLD, "back-to-told", "on a new link it goes back below what is freed")              \
     X(TELL_ONCE, "tell-once", "what was told on a link that died counts as told")                  \

@@ -227,11 +227,31 @@ static void watch_adoption(struct kith_peer *peer)
     }
 }
 
+/* The link that carries lanes is chosen once more, after another one that the follower may have
+ * gone to: what it gets on this one in between it has dropped. Nothing more goes there before it
+ * says where it is. */
+static void be_silent(struct kith_peer *peer)
+{
+    struct kith_conn *conn = peer->active;
+    if ((conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
+        conn->driver->lanes_end(conn->link);
+        conn->lanes_blocked = 0;
+    }
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        kith_lane_tx_take_back(&peer->tx[i]);
+    }
+    kith_datagrams_drop(conn);
+    peer->active = NULL;
+}
+
 static void adopt(struct kith_peer *peer, struct kith_conn *conn)
 {
     peer->generation = kith_mutant(OWN_COUNT) ? peer->generation + 1 : ++peer->session->generation;
     peer->is_confirmed = 0;
     conn->tried_round = peer->round;
+    if (peer->active == conn && !kith_mutant(NO_SILENCE)) {
+        be_silent(peer);
+    }
     if (kith_mutant(CLOSE_EARLY) && peer->conn != NULL && peer->conn != conn) {
         kith_peer_close_links(peer->session, peer->key, conn, KITH_REASON_DUPLICATE,
                               KITH_REASON_DUPLICATE, "");
