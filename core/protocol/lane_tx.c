@@ -394,6 +394,7 @@ size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room)
         done += part;
     } while (part > 0);
     lane->released = lane->sent > lane->released ? lane->sent : lane->released;
+    free_finished(lane); /* what was sent once more, the other side has: nothing will confirm it */
     return done;
 }
 
