@@ -109,7 +109,7 @@ static int run_line(const char *line)
 static const char *const lines[] = {
     "links=1 breaks=1 forgets=1 a=1 b=1",
     "links=2 kicks=1 a=1 b=0 packets=1",
-    "links=2 breaks=1 r1=1 a=1 b=0 packets=1",
+    "links=2 breaks=1 r1=1 a=2 b=0 packets=1",
     "links=2 breaks=1 a=0 b=0 slow=1",
     NULL, /* --quick ends here */
     "links=1 breaks=2 forgets=1 a=2 b=2",
@@ -117,7 +117,8 @@ static const char *const lines[] = {
     "links=3 r1=1 a=1 b=0 packets=1",
     "links=2 breaks=1 r1=1 forgets=1 a=1 b=0",
     "links=2 breaks=1 a=1 b=0 slow=1",
-    "links=2 breaks=1 r1=1 streams=1 packets=1",
+    "links=2 breaks=1 r1=1 streams=1 a=2 packets=1",
+    "links=2 breaks=1 r1=1 a=0 b=2 packets=1",
     "links=2 breaks=2 a=1 b=0 packets=1",
     "links=2 breaks=1 r1=1 forgets=1 patience=1 ages=1 a=1 b=0 packets=1",
     "links=2 kicks=1 crashes=1 a=1 b=0 packets=1",

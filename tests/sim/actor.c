@@ -488,7 +488,7 @@ void sim_actor_dial(struct sim_actor *from, struct sim_actor *to, struct sim_edg
     kith_dial *dial = NULL;
     kith_err err;
     options.tag = handle;
-    if (!sim->plan.steady && sim_chance(&sim->ops, 300)) {
+    if (!sim->plan.steady && !sim->plan.smooth && sim_chance(&sim->ops, 300)) {
         options.give_up_ms = (uint32_t)sim_scale(&sim->ops, 1, 40000);
     }
     if (sim->plan.steady && sim_chance(&sim->ops, 300)) {
