@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,4 +34,12 @@ int kith__ws_socket(int family, int type)
 int kith__ws_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes)
 {
     return prepared(accept(fd, (struct sockaddr *)(void *)peer, peer_bytes));
+}
+
+/* POSIX has nothing that bounds what the system takes ahead of the network but the size of the
+ * buffer, which would bound the rest too. */
+void kith__ws_socket_connected(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
