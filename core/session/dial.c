@@ -116,6 +116,13 @@ static int is_hopeless(kith_reason reason)
     return 1;
 }
 
+/* What also a network may say in a peer's place: a portal that wants a password, half of a
+ * handshake. It says nothing about a peer that was there before. */
+static int is_hearsay(kith_reason reason)
+{
+    return reason == KITH_REASON_NOT_KITH || reason == KITH_REASON_PROTOCOL;
+}
+
 /* Its peer is without a connection, and this dial is to bring it back. */
 static int is_redialling(const struct kith_dial *dial)
 {
@@ -135,7 +142,8 @@ static int is_gone(struct kith_dial *dial, kith_reason reason)
     uint64_t now_us = session->env->now_us;
     if (reason != KITH_REASON_REFUSED) {
         dial->refused_since_us = 0;
-        return is_hopeless(reason) && (!dial->hidden || dial->leader != NULL);
+        return is_hopeless(reason) && !is_hearsay(reason) &&
+               (!dial->hidden || dial->leader != NULL);
     }
     if (!counts(dial)) {
         return 0;

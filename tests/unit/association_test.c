@@ -5,6 +5,7 @@
  * application hears of it only what it must.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bounds.h"
@@ -232,6 +233,37 @@ Test(association, refused_for_two_seconds)
     world_run(&world, 2000);
     cr_assert_eq(bob->count[ACTOR_DEPARTED], 1);
     cr_assert_eq(bob->friends[0].reason, KITH_REASON_LOST);
+    world_close(&world);
+}
+
+/* A portal that wants a password answers for a while where the peer was: that says nothing about
+ * the peer, which is still there when the portal lets through. */
+Test(association, a_portal_in_between)
+{
+    kith_session_config config = world_secure_config("portal");
+    char portal_url[80], real_url[64];
+    kith_listener *again;
+    struct actor *portal;
+    open_pair(6, ONE);
+    strcpy(real_url, ada->url);
+    snprintf(portal_url, sizeof portal_url, "mems%s", strchr(real_url, ':'));
+    cr_assert_eq(kith_listener_close(ada->listener), KITH_OK);
+    world_settle(&world);
+    portal = world_join(&world, &config);
+    cr_assert_eq(kith_listen(portal->session, portal_url, portal, &portal->listener), KITH_OK);
+    world_settle(&world);
+    kith_memory_hub_cut(&world.hub);
+    cr_assert_eq(actor_say(ada, ada->last, 0, 100, 1), KITH_OK);
+    world_run(&world, 10000);
+    cr_assert_gt(bob->count[ACTOR_DIAL_WAITING], 1);
+    cr_assert_eq(bob->dial_reason, KITH_REASON_NOT_KITH);
+    cr_assert_eq(kith_listener_close(portal->listener), KITH_OK);
+    world_settle(&world);
+    cr_assert_eq(kith_listen(ada->session, real_url, ada, &again), KITH_OK);
+    world_run(&world, 8000);
+    expect_one_association();
+    cr_assert_eq(bob->count[ACTOR_RESUMED], 1);
+    cr_assert_eq(delivered(ada), 1);
     world_close(&world);
 }
 
