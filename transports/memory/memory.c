@@ -34,6 +34,21 @@ static void endpoint_close(struct kith_endpoint *endpoint)
     (void)endpoint;
 }
 
+static const struct kith_scheme *find_scheme(const struct kith_memory_hub *hub, const char *name)
+{
+    const struct kith_scheme *at = hub->driver.schemes;
+    while (at->name != NULL && strcmp(at->name, name) != 0) {
+        at++;
+    }
+    return at;
+}
+
+int kith__mem_is_secure(const struct kith_memory_hub *hub, const char *scheme)
+{
+    const struct kith_scheme *found = find_scheme(hub, scheme);
+    return found->name != NULL && found->secure;
+}
+
 struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t number)
 {
     for (struct kith_node *at = hub->ports.next; at != &hub->ports; at = at->next) {
@@ -52,7 +67,7 @@ static kith_err check_port(struct kith_port *base, char *url, size_t url_bytes)
     if (hub->no_address) {
         return kith_fail(KITH_ERR_NETWORK, "the hub has no address now");
     }
-    snprintf(url, url_bytes, "%s://%s:%u", port->secure ? "mems" : "mem", hub->name, port->number);
+    snprintf(url, url_bytes, "%s://%s:%u", port->scheme, hub->name, port->number);
     return KITH_OK;
 }
 
@@ -61,7 +76,8 @@ static kith_err listen_on(struct kith_port *base, const struct kith_address *add
 {
     struct kith__mem_port *port = (struct kith__mem_port *)base;
     struct kith_memory_hub *hub = kith__mem_hub_of(base->endpoint);
-    port->secure = strcmp(address->scheme, "mems") == 0;
+    port->scheme = find_scheme(hub, address->scheme)->name;
+    port->secure = kith__mem_is_secure(hub, address->scheme);
     if (port->secure != (base->endpoint->security != KITH_SECURITY_NONE)) {
         return kith_fail(KITH_ERR_CONFIG, "%s:// does not fit the session's security",
                          address->scheme);
