@@ -96,28 +96,34 @@ def cut_under_load_long(c):
     cut_under_load(c, WSS, 10000, 1, topology=("star", "star"))
 
 
+def dial_through_cut(c, scheme, security, count, alice):
+    """Dials alice over a wire that is cut after so many bytes. Gives whether all had passed before."""
+    wire = Wire(alice.port())
+    wire.cut_after(count)
+    bob = c.chat("bob", "--connect", f"{scheme}://127.0.0.1:{wire.port}", **security)
+    event = bob.expect("dial")
+    is_ready = event["state"] == "ready"
+    check(is_ready or ((event["state"], event["reason"]) == ("waiting", "LOST") and wire.cuts > 0),
+          f"cut after {count} bytes: {event}")
+    bob.end()
+    wire.close()
+    return is_ready
+
+
+CUTS_OF_ONE = 6  # before alice takes 127.0.0.1 for somebody who means her harm, and slows it down
+
+
 def cut_at_any_byte(c, scheme, step):
     """A connection that is cut while it is being made is no proof that nobody is there: the dial goes on,
     whichever byte was the last."""
     security = security_of(c, scheme)
-    alice = c.chat("alice", **security)
-    wire = Wire(alice.port())
-    for count in itertools.count(1, step):
-        cuts = wire.cuts
-        wire.cut_after(count)
-        bob = c.chat("bob", "--connect", f"{scheme}://127.0.0.1:{wire.port}", **security)
-        event = bob.expect("dial")
-        if event["state"] == "ready":
-            break  # all of it has passed
-        check((event["state"], event["reason"]) == ("waiting", "LOST") and wire.cuts > cuts,
-              f"cut after {count} bytes: {event}")
-        bob.end()
-        wire.cut()
-    check(count > 500, f"it was ready after {count} bytes")
-    wire.leave_alone()
-    bob.leave()
+    for count in itertools.count(1, CUTS_OF_ONE * step):
+        alice = c.chat("alice", **security)
+        if any(dial_through_cut(c, scheme, security, count + i * step, alice) for i in range(CUTS_OF_ONE)):
+            break
+        alice.end()
+    check(count > 400, f"it was ready after {count} bytes")
     alice.leave()
-    wire.close()
 
 
 @case

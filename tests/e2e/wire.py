@@ -48,13 +48,13 @@ class Wire:
 
     def cut(self):
         with self.lock:
+            self.cuts += 1
             for end in list(self.ends):
                 # RST, not FIN: nothing that is still on its way arrives.
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.close()
             self.ends.clear()
             self.held.clear()
-            self.cuts += 1
 
     def take(self):
         near, _ = self.listener.accept()
