@@ -273,12 +273,9 @@ static void abandon(struct kith_dial *dial)
     dial->conn = NULL;
     conn->dial = NULL;
     if (conn->peer == NULL) {
-        /* The other side may use this very link for an association that lives on: LEFT would end
-         * that. */
-        int is_spare =
-            conn->authenticated && kith_peer_by_key(dial->session, conn->hello.key) != NULL;
-        kith_conn_close(conn, KITH_REASON_LOCAL, is_spare ? KITH_REASON_LOST : KITH_REASON_LEFT,
-                        "");
+        /* The other side may use this very link for an association that lives, or that begins over
+         * another link before it hears of this: LEFT would end that. */
+        kith_conn_close(conn, KITH_REASON_LOCAL, KITH_REASON_LOST, "");
     } else if (conn->peer->state == KITH_PEER_CONNECTING) {
         /* LOST: other dials to the same peer are to go on. */
         kith_peer_depart(conn->peer, KITH_REASON_LOST, "", KITH_REASON_LEFT);
