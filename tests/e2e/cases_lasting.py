@@ -90,11 +90,19 @@ def cut_under_load_encrypted(c):
 
 
 @long_case
-def cut_under_load_long(c):
-    """Hundreds of cuts. In a star the one who was dialled dials back past the wire now and then, which
-    is another way to lose or double something."""
+def cut_under_load_in_clear_long(c):
     cut_under_load(c, WS, 20000, 150)
+
+
+@long_case
+def cut_under_load_encrypted_long(c):
     cut_under_load(c, WSS, 20000, 150)
+
+
+@long_case
+def cut_under_load_in_a_star(c):
+    """The one who was dialled dials back past the wire now and then, which is another way to lose or
+    double something."""
     cut_under_load(c, WSS, 5000, 1, topology=("star", "star"))
 
 
