@@ -35,9 +35,10 @@ enum {
 
 /* One --connect. */
 struct chat_dial {
-    const char *url;
-    int is_decided;             /* an attempt has ended, one way or the other */
-    int is_trying;              /* the last attempt failed, and another will follow */
+    const char *url;                         /* or an invitation */
+    char shown[OPTIONS_SHOWN_BYTES_MAX + 1]; /* for it: of an invitation the first address */
+    int is_decided;                          /* an attempt has ended, one way or the other */
+    int is_trying;                           /* the last attempt failed, and another will follow */
     int is_lost;                /* a connection was there and broke: to be dialled again */
     char why[REPORT_WHY_BYTES]; /* the last attempt failed */
 };

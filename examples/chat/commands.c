@@ -47,7 +47,7 @@ static void retry(struct chat *chat)
     for (size_t i = 0; i < chat->options->connect_count; i++) {
         const struct chat_dial *const entry = &chat->dials[i];
         if (entry->is_trying) {
-            waits[count++] = (struct report_wait){"connect", entry->url, entry->why};
+            waits[count++] = (struct report_wait){"connect", entry->shown, entry->why};
         }
     }
     report_retry(&chat->report, waits, count);
@@ -79,6 +79,8 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
         asks_command(chat, rest, 1);
     } else if (is_command(line, "/reject", &rest)) {
         asks_command(chat, rest, 0);
+    } else if (is_command(line, "/invite", &rest)) {
+        guests_invite(chat);
     } else if (is_command(line, "/kick", &rest)) {
         guests_kick(chat, rest);
     } else if (is_command(line, "/ban", &rest)) {
