@@ -96,6 +96,9 @@ case $in_use in
     report 'the libwebsockets in use closes its sockets' passes websockets_fds
     ;;
 esac
+case $in_use in
+*ngtcp2*) report 'the ngtcp2 in use has what is needed' passes ngtcp2 ;;
+esac
 
 echo "$failures failed"
 [ "$failures" -eq 0 ]
