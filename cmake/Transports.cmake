@@ -1,5 +1,5 @@
 # Which transports are built. Afterwards KITH_TRANSPORTS is a list of names that all exist, and
-#   KITH_TRANSPORT_FOLDERS    their folders below transports/, and those that are in every build
+#   KITH_TRANSPORT_FOLDERS    their folders below transports/, what they share, and what is in every build
 #   KITH_TRANSPORT_NEEDS      the dependencies (cmake/deps) that they bring
 #   KITH_TRANSPORT_MACROS     what tells transports/drivers.c of them
 # A new one takes a folder, its name in KITH_TRANSPORTS_KNOWN, what it needs, and its place in
@@ -11,6 +11,7 @@ include_guard(GLOBAL)
 # in the list that applications get: alone, it stands for a library without any network.
 set(KITH_TRANSPORTS_KNOWN websocket memory)
 set(kith_websocket_needs websockets)
+set(kith_websocket_folders net)
 
 set(KITH_TRANSPORTS "websocket" CACHE STRING
     "What is built to connect through, separated by semicolons: ${KITH_TRANSPORTS_KNOWN}")
@@ -27,7 +28,7 @@ foreach(kith_name IN LISTS KITH_TRANSPORTS)
         message(FATAL_ERROR " kith: KITH_TRANSPORTS names \"${kith_name}\", which is none of: "
             "${kith_choices} (a list is separated by semicolons)")
     endif()
-    list(APPEND KITH_TRANSPORT_FOLDERS ${kith_name})
+    list(APPEND KITH_TRANSPORT_FOLDERS ${kith_name} ${kith_${kith_name}_folders})
     list(APPEND KITH_TRANSPORT_NEEDS ${kith_${kith_name}_needs})
     string(TOUPPER ${kith_name} kith_name)
     list(APPEND KITH_TRANSPORT_MACROS KITH_HAS_${kith_name})
