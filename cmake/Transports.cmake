@@ -9,11 +9,13 @@ include_guard(GLOBAL)
 
 # memory connects sessions of one process. It is in every build, for tests and simulations, and never
 # in the list that applications get: alone, it stands for a library without any network.
-set(KITH_TRANSPORTS_KNOWN websocket memory)
+set(KITH_TRANSPORTS_KNOWN quic websocket memory)
+set(kith_quic_needs ngtcp2)
+set(kith_quic_folders udp net)
 set(kith_websocket_needs websockets)
 set(kith_websocket_folders net)
 
-set(KITH_TRANSPORTS "websocket" CACHE STRING
+set(KITH_TRANSPORTS "quic;websocket" CACHE STRING
     "What is built to connect through, separated by semicolons: ${KITH_TRANSPORTS_KNOWN}")
 
 set(KITH_TRANSPORT_FOLDERS tls memory) # tls: also the cryptography of the core
