@@ -396,9 +396,8 @@ kith_err kith__quic_conn_accept(struct kith__quic_link *link, const struct kith_
         params.original_dcid = first->original;
         params.retry_scid = head->dcid;
         params.retry_scid_present = 1;
-        settings.token = head->token;
-        settings.tokenlen = head->tokenlen;
-        settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
+        /* Not so settings.token: ngtcp2 1.24 would then ignore the goodbye of a client that gives
+         * up, since its own leaves the token out there. */
     }
     params.stateless_reset_token_present = 1;
     if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token, endpoint->secret,
