@@ -7,7 +7,8 @@
 # are those of Debian's packages.
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev"
-kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin"
+kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin
+    nodejs node-ws python3-websockets"
 # For tests/checks/portability: compilers for other machines, and what runs their programs.
 kith_tools_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-powerpc-linux-gnu
     libc6-dev-powerpc-cross gcc-mingw-w64-x86-64-win32 musl-tools qemu-user"
@@ -24,6 +25,8 @@ kith_tool_works() {
     libuv1-dev) pkg-config --exists libuv ;;
     libcriterion-dev) pkg-config --exists criterion ;;
     gnutls-bin) command -v gnutls-cli ;;
+    nodejs) node -e 'process.exit(parseInt(process.versions.node) < 16 ? 1 : 0)' ;;
+    node-ws) NODE_PATH=${NODE_PATH:-}:/usr/share/nodejs node -e 'require("ws")' ;;
     gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
     libc6-dev-arm64-cross) printf '#include <stdio.h>\n' | aarch64-linux-gnu-gcc -E -x c - ;;
     gcc-powerpc-linux-gnu) command -v powerpc-linux-gnu-gcc ;;
@@ -35,6 +38,9 @@ kith_tool_works() {
     qemu-user)
         { command -v qemu-aarch64 || command -v qemu-aarch64-static; } &&
             { command -v qemu-ppc || command -v qemu-ppc-static; }
+        ;;
+    python3-websockets)
+        python3 -c 'import websockets' || /usr/bin/python3 -c 'import websockets'
         ;;
     libqrencode-dev) pkg-config --exists libqrencode ;;
     python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' ;;

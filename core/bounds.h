@@ -65,6 +65,17 @@ enum {
     KITH_LINKS_PENDING_MAX = 64,
     /* Authenticated links to one key: current, and duplicates that wait to be closed. */
     KITH_LINKS_PER_KEY_MAX = 4,
+    /* An old incarnation has so long to answer, or four round trips up to the second. */
+    KITH_PROBE_MS_MIN = 1000,
+    KITH_PROBE_MS_MAX = 8000,
+    /* Once it has answered, other incarnations are refused without asking again for so long. */
+    KITH_PROBE_PAUSE_MS = 1000,
+    /* Before a link is used the other side may ask for time: for a certificate, for a probe, for
+       its application; and once more where the first of two newcomers gave way. */
+    KITH_WAITS_MAX = 4,
+    /* Questions to the application that stand open; a person answers them one by one. */
+    KITH_ASKS_MAX = 16,
+    KITH_BANS_MAX = 1024,
     /* An arbiter that gets no ADOPTED turns to another link after so long, or four round trips. */
     KITH_ADOPT_MS_MIN = 1000,
     /* Without a link so long before the application hears of it: a change of links takes less. */
@@ -144,6 +155,32 @@ enum {
     /* Answers to packets that belong to no link, each smaller than what it answers. */
     KITH_QUIC_STRAY_ANSWERS_PER_S_MAX = 1000,
     KITH_QUIC_RETRIES_PER_S_MAX = 10000,
+
+    /* ---- endpoints ---- */
+    /* Where a peer says that it listens: a port for each transport and family, and some to spare.
+     */
+    KITH_ENDPOINTS_MAX = 8,
+    /* "quic://[" an IPv6 address with a scope "]:" a port. */
+    KITH_ENDPOINT_BYTES_MAX = 96,
+    /* A peer that dialled us, and is lost, dials again within milliseconds, if it can; only then we
+       try where it listens. */
+    KITH_DIAL_BACK_MS = 500,
+    /* Between the places of one peer that are dialled (RFC 8305 section 5). */
+    KITH_RACE_MS = 250,
+
+    /* ---- introductions ---- */
+    /* One frame: some 100 members with one short address each. */
+    KITH_PEERS_BODY_BYTES_MAX = 8192,
+    /* A newcomer hears of so many from each member; it must not fill the link's control bytes. */
+    KITH_INTRODUCED_MAX = 256,
+    /* Of 800 bytes: what hearsay may take. */
+    KITH_CANDIDATES_MAX = 1024,
+    /* Dialled at once: in all, and on the word of one member, who may be making them up. */
+    KITH_INTRODUCED_DIALS_MAX = 16,
+    KITH_INTRODUCED_BY_ONE_MAX = 8,
+    /* Tries for each place; then a pause. */
+    KITH_INTRODUCED_TRIES_MAX = 3,
+    KITH_INTRODUCED_PAUSE_MS = 600000,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

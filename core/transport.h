@@ -103,6 +103,7 @@ struct kith_link_info {
     const char *cipher;         /* IANA name, "" = none */
     const char *psk_identity;   /* "" = none */
     const char *remote_address; /* "192.0.2.1:4242", "[2001:db8::1]:4242" */
+    const char *local_address;  /* likewise, this side's; NULL = not known */
     /* Certificates. The other side's as it sent them, its own first, parsed and found fit for this
      * use, its key proved; none where it showed none. */
     const kith_certificate *chain;

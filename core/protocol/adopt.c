@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * adopt.c: encoding and checking of INFO, ADOPT, ADOPTED, CREDIT and CLOSE. Pure.
+ * adopt.c: encoding and checking of ADOPT, ADOPTED, CREDIT, BLOCKED, FORGOTTEN and CLOSE. Pure.
  */
 #include "protocol/adopt.h"
 
@@ -8,7 +8,6 @@
 
 #include "base/err.h"
 #include "base/wire.h"
-#include "protocol/auth.h"
 
 static void write_credit(struct kith_writer *to, const struct kith_credit *credit)
 {
@@ -109,61 +108,6 @@ int kith_forgotten_decode(const uint8_t *body, size_t length, uint64_t *since)
     struct kith_reader from = kith_reader_of(body, length);
     *since = kith_read_varint(&from);
     return kith_read_all(&from) && *since > 0;
-}
-
-enum { EXTENSION_CLAIM = 0x81, CLAIM_BYTES = 17 };
-
-size_t kith_info_encode(const struct kith_info *info, uint8_t out[KITH_INFO_OWN_BYTES_MAX])
-{
-    struct kith_writer to = kith_writer_of(out, KITH_INFO_OWN_BYTES_MAX);
-    size_t name_bytes = strlen(info->name);
-    kith_write_uint(&to, name_bytes, 1);
-    kith_write_bytes(&to, info->name, name_bytes);
-    if (info->claim.since != 0) {
-        kith_write_uint(&to, EXTENSION_CLAIM, 1);
-        kith_write_uint(&to, CLAIM_BYTES, 2);
-        kith_write_uint(&to, info->claim.since, 8);
-        kith_write_uint(&to, info->claim.generation, 8);
-        kith_write_uint(&to, info->claim.alive, 1);
-    }
-    return kith_written(&to);
-}
-
-/* The extensions are well formed: looks for the claim among them. */
-static int find_claim(struct kith_reader *from, struct kith_claim *out)
-{
-    memset(out, 0, sizeof *out);
-    while (from->left > 0) {
-        unsigned type = (unsigned)kith_read_uint(from, 1);
-        size_t length = (size_t)kith_read_uint(from, 2);
-        if (type == EXTENSION_CLAIM) {
-            if (length != CLAIM_BYTES || out->since != 0) {
-                return 0;
-            }
-            out->since = kith_read_uint(from, 8);
-            out->generation = kith_read_uint(from, 8);
-            out->alive = (uint8_t)kith_read_uint(from, 1);
-            if (out->since == 0 || out->since > out->generation || out->alive > 1) {
-                return 0;
-            }
-        } else {
-            (void)kith_read_bytes(from, length);
-        }
-    }
-    return !from->broken;
-}
-
-int kith_info_decode(const uint8_t *body, size_t length, struct kith_info *out)
-{
-    struct kith_reader from = kith_reader_of(body, length);
-    size_t name_bytes = (size_t)kith_read_uint(&from, 1);
-    const uint8_t *name = kith_read_bytes(&from, name_bytes);
-    if (name == NULL || !kith_text_ok((const char *)name, name_bytes, 1, KITH_NAME_BYTES_MAX)) {
-        return 0;
-    }
-    memcpy(out->name, name, name_bytes);
-    out->name[name_bytes] = '\0';
-    return kith_extensions_ok(from.at, from.left) && find_claim(&from, &out->claim);
 }
 
 size_t kith_close_encode(unsigned code, const char *text, uint8_t out[KITH_CLOSE_BODY_BYTES_MAX])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * adopt.h: the bodies of INFO, ADOPT, ADOPTED, CREDIT, BLOCKED and CLOSE. Pure: bytes to structs
- * and back, every bound checked here.
+ * adopt.h: the bodies of ADOPT, ADOPTED, CREDIT, BLOCKED, FORGOTTEN and CLOSE. Pure: bytes to
+ * structs and back, every bound checked here.
  */
 #ifndef KITH_PROTOCOL_ADOPT_H
 #define KITH_PROTOCOL_ADOPT_H
@@ -46,23 +46,6 @@ int kith_blocked_decode(const uint8_t *body, size_t length, uint64_t *lane, uint
 enum { KITH_FORGOTTEN_BYTES_MAX = 8 };
 size_t kith_forgotten_encode(uint64_t since, uint8_t out[KITH_FORGOTTEN_BYTES_MAX]);
 int kith_forgotten_decode(const uint8_t *body, size_t length, uint64_t *since);
-
-/* What a follower believes to have with this arbiter: the association, the last ADOPT obeyed in it,
- * and whether its link still works as far as it knows. All zero: nothing. */
-struct kith_claim {
-    uint64_t since, generation;
-    uint8_t alive;
-};
-
-/* INFO: the display name (with its NUL in the struct) and, as an extension, the claim. Other
- * extensions are skipped. */
-enum { KITH_INFO_OWN_BYTES_MAX = 1 + KITH_NAME_BYTES_MAX + 3 + 17 };
-struct kith_info {
-    char name[KITH_NAME_BYTES_MAX + 1];
-    struct kith_claim claim;
-};
-size_t kith_info_encode(const struct kith_info *info, uint8_t out[KITH_INFO_OWN_BYTES_MAX]);
-int kith_info_decode(const uint8_t *body, size_t length, struct kith_info *out);
 
 /* CLOSE: a reason and a text (NUL-terminated in the struct, made printable). */
 struct kith_close {

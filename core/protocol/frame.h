@@ -22,7 +22,6 @@ enum kith_frame_type {
     KITH_FRAME_INFO = 0x06,
     KITH_FRAME_ADOPT = 0x08,
     KITH_FRAME_ADOPTED = 0x0a,
-    KITH_FRAME_HOLD = 0x0c, /* reserved: link choice while a question is open */
     KITH_FRAME_FORGOTTEN = 0x0e,
     KITH_FRAME_DATA = 0x10,
     KITH_FRAME_CREDIT = 0x12,
@@ -33,7 +32,8 @@ enum kith_frame_type {
     KITH_FRAME_PONG = 0x1c,
     KITH_FRAME_DATAGRAM = 0x1d,
     KITH_FRAME_BLOCKED = 0x1f,
-    KITH_FRAME_WAIT = 0x20
+    KITH_FRAME_WAIT = 0x20,
+    KITH_FRAME_PEERS = 0x21
 };
 
 enum {

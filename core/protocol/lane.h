@@ -61,6 +61,7 @@ struct kith_send_share {
 };
 
 struct kith_record;
+struct kith_receipt;
 
 struct kith_lane_tx {
     struct kith_env *env;
@@ -88,10 +89,25 @@ void kith_lane_tx_fini(struct kith_lane_tx *lane);
 kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
                           uint64_t ticket);
 
-/* Likewise, but shares a payload instead of copying: takes a reference on KITH_OK. reserved: its
- * room was reserved elsewhere, so it is taken even where the lane is full. */
+/* Likewise, but shares a payload instead of copying: takes a reference on KITH_OK. */
 kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,
-                            uint64_t ticket, int reserved);
+                            uint64_t ticket);
+
+/* A message that is ready for a lane. Another thread makes it, while it can still be refused for
+ * want of memory; putting it in cannot fail. */
+struct kith_outgoing {
+    struct kith_record *record;
+    struct kith_receipt *receipt; /* NULL: no ticket */
+};
+
+/* The caller's reference to payload becomes the message's when it is put in. NOMEM. @thread any */
+kith_err kith_outgoing_make(struct kith_env *env, struct kith_payload *payload, uint64_t ticket,
+                            struct kith_outgoing *out);
+/* Ends one that no lane took; the payload stays the caller's. */
+void kith_outgoing_free(struct kith_env *env, struct kith_outgoing *outgoing);
+/* Queues it, and empties *outgoing. Its room was reserved elsewhere: it is taken even where the
+ * lane is full. */
+void kith_lane_tx_append(struct kith_lane_tx *lane, struct kith_outgoing *outgoing);
 
 /* Bytes that may be sent now. */
 uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane);

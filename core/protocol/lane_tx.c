@@ -20,7 +20,7 @@ struct kith_record {
     uint8_t bytes[];
 };
 
-struct receipt {
+struct kith_receipt {
     struct kith_node node;
     uint64_t start, end, ticket;
 };
@@ -84,24 +84,10 @@ void kith_lane_tx_fini(struct kith_lane_tx *lane)
     lane->next = NULL;
 }
 
-static kith_err add_receipt(struct kith_lane_tx *lane, uint64_t end, uint64_t ticket)
-{
-    struct receipt *receipt = kith_alloc(lane->env, sizeof *receipt);
-    if (receipt == NULL) {
-        return KITH_ERR_NOMEM;
-    }
-    receipt->start = lane->end;
-    receipt->end = end;
-    receipt->ticket = ticket;
-    kith_list_append(&lane->receipts, &receipt->node);
-    hold(lane, lane->held_bytes + sizeof *receipt);
-    return KITH_OK;
-}
-
 /* Takes the first receipt out and gives its ticket. */
 static uint64_t settle_first(struct kith_lane_tx *lane)
 {
-    struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
+    struct kith_receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
     uint64_t ticket = receipt->ticket;
     kith_list_remove(&receipt->node);
     hold(lane, lane->held_bytes - (kith_mutant(LEAK_SHARE) ? 0 : sizeof *receipt));
@@ -109,74 +95,123 @@ static uint64_t settle_first(struct kith_lane_tx *lane)
     return ticket;
 }
 
-/* Makes a record of count bytes of message, with room for copy of them behind its head. */
-static kith_err new_record(struct kith_lane_tx *lane, size_t count, size_t copy, uint64_t ticket,
-                           int reserved, struct kith_record **out)
+/* ---- putting messages in ----------------------------------------------------------------------
+ */
+
+static size_t cost_of(size_t count, uint64_t ticket)
 {
-    size_t head_count = kith_varint_bytes(count), total = head_count + count;
-    size_t cost = sizeof **out + total + (ticket != 0 ? sizeof(struct receipt) : 0);
-    struct kith_record *record;
+    return sizeof(struct kith_record) + kith_varint_bytes(count) + count +
+           (ticket != 0 ? sizeof(struct kith_receipt) : 0);
+}
+
+/* AGAIN where the lane has no room for it; remembers that. */
+static kith_err want_room(struct kith_lane_tx *lane, size_t cost)
+{
+    if (has_room(lane, cost)) {
+        return KITH_OK;
+    }
+    lane->refused_bytes = cost;
+    return KITH_ERR_AGAIN;
+}
+
+/* Makes a record of count bytes of message, with room for copy of them behind its head. */
+static kith_err make(struct kith_env *env, size_t count, size_t copy, uint64_t ticket,
+                     struct kith_outgoing *out)
+{
+    size_t head_count = kith_varint_bytes(count);
+    struct kith_record *record = kith_resize(env, NULL, sizeof *record + head_count + copy);
+    struct kith_receipt *receipt = ticket != 0 ? kith_alloc(env, sizeof *receipt) : NULL;
     struct kith_writer to;
-    if (!reserved && !has_room(lane, cost)) {
-        lane->refused_bytes = cost;
-        return KITH_ERR_AGAIN;
-    }
-    record = kith_resize(lane->env, NULL, sizeof *record + head_count + copy);
-    if (record == NULL) {
+    if (record == NULL || (ticket != 0 && receipt == NULL)) {
+        kith_free(env, record);
+        kith_free(env, receipt);
         return KITH_ERR_NOMEM;
     }
-    if (ticket != 0 && add_receipt(lane, lane->end + total, ticket) != KITH_OK) {
-        kith_free(lane->env, record);
-        return KITH_ERR_NOMEM;
+    if (receipt != NULL) {
+        receipt->ticket = ticket;
     }
     to = kith_writer_of(record->bytes, head_count);
     kith_write_varint(&to, count);
     record->head_count = head_count;
-    record->start = lane->end;
-    record->count = total;
-    *out = record;
+    record->count = head_count + count;
+    record->payload = NULL;
+    *out = (struct kith_outgoing){record, receipt};
     return KITH_OK;
 }
 
-static void append(struct kith_lane_tx *lane, struct kith_record *record)
+kith_err kith_outgoing_make(struct kith_env *env, struct kith_payload *payload, uint64_t ticket,
+                            struct kith_outgoing *out)
 {
+    kith_err err = make(env, payload->count, 0, ticket, out);
+    if (err == KITH_OK) {
+        out->record->payload = payload;
+    }
+    return err;
+}
+
+void kith_outgoing_free(struct kith_env *env, struct kith_outgoing *outgoing)
+{
+    kith_free(env, outgoing->record);
+    kith_free(env, outgoing->receipt);
+    *outgoing = (struct kith_outgoing){NULL, NULL};
+}
+
+void kith_lane_tx_append(struct kith_lane_tx *lane, struct kith_outgoing *outgoing)
+{
+    struct kith_record *record = outgoing->record;
+    struct kith_receipt *receipt = outgoing->receipt;
+    record->start = lane->end;
+    lane->end += record->count;
     kith_list_append(&lane->records, &record->node);
     hold(lane, lane->held_bytes + sizeof *record + record->count);
-    lane->end += record->count;
+    if (receipt != NULL) {
+        receipt->start = record->start;
+        receipt->end = lane->end;
+        kith_list_append(&lane->receipts, &receipt->node);
+        hold(lane, lane->held_bytes + sizeof *receipt);
+    }
     if (lane->next == NULL) {
         lane->next = record;
     }
+    *outgoing = (struct kith_outgoing){NULL, NULL};
 }
 
 kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
                           uint64_t ticket)
 {
-    struct kith_record *record;
-    kith_err err = new_record(lane, count, count, ticket, 0, &record);
+    struct kith_outgoing outgoing;
+    kith_err err = want_room(lane, cost_of(count, ticket));
+    if (err == KITH_OK) {
+        err = make(lane->env, count, count, ticket, &outgoing);
+    }
     if (err != KITH_OK) {
         return err;
     }
     if (count > 0) {
-        memcpy(record->bytes + record->head_count, bytes, count);
+        memcpy(outgoing.record->bytes + outgoing.record->head_count, bytes, count);
     }
-    record->payload = NULL;
-    append(lane, record);
+    kith_lane_tx_append(lane, &outgoing);
     return KITH_OK;
 }
 
 kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,
-                            uint64_t ticket, int reserved)
+                            uint64_t ticket)
 {
-    struct kith_record *record;
-    kith_err err = new_record(lane, payload->count, 0, ticket, reserved, &record);
+    struct kith_outgoing outgoing;
+    kith_err err = want_room(lane, cost_of(payload->count, ticket));
+    if (err == KITH_OK) {
+        err = kith_outgoing_make(lane->env, payload, ticket, &outgoing);
+    }
     if (err != KITH_OK) {
         return err;
     }
     payload->references++;
-    record->payload = payload;
-    append(lane, record);
+    kith_lane_tx_append(lane, &outgoing);
     return KITH_OK;
 }
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
 
 uint64_t kith_lane_tx_ready(const struct kith_lane_tx *lane)
 {
@@ -319,7 +354,8 @@ int kith_lane_tx_credit(struct kith_lane_tx *lane, const struct kith_credit *cre
     lane->limit = credit->limit > lane->limit ? credit->limit : lane->limit;
     free_finished(lane);
     while (!kith_list_empty(&lane->receipts)) {
-        struct receipt *receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
+        struct kith_receipt *receipt =
+            KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
         if (receipt->end > lane->consumed) {
             break;
         }
@@ -363,11 +399,11 @@ int kith_lane_tx_writable(struct kith_lane_tx *lane)
 
 int kith_lane_tx_next_ticket(struct kith_lane_tx *lane, uint64_t *ticket, int *unsent)
 {
-    struct receipt *receipt;
+    struct kith_receipt *receipt;
     if (kith_list_empty(&lane->receipts)) {
         return 0;
     }
-    receipt = KITH_CONTAINER(lane->receipts.next, struct receipt, node);
+    receipt = KITH_CONTAINER(lane->receipts.next, struct kith_receipt, node);
     *unsent = receipt->start >= lane->highest || kith_mutant(ALL_UNSENT);
     *ticket = settle_first(lane);
     return 1;

@@ -429,7 +429,7 @@ kith_err kith_peer_disconnect(kith_peer *peer, const char *text)
     }
     err = kith_check_text(&text);
     if (err == KITH_OK) {
-        kith_peer_kick(peer, text);
+        kith_peer_turn_out(peer, KITH_REASON_KICKED, text);
     }
     return err;
 }
@@ -478,7 +478,7 @@ static kith_err send_lent(kith_peer *peer, unsigned channel, const void *data, s
     if (payload == NULL) {
         return KITH_ERR_NOMEM;
     }
-    err = kith_peer_share(peer, channel, payload, options->ticket, 0);
+    err = kith_peer_share(peer, channel, payload, options->ticket);
     if (err != KITH_OK) {
         kith_payload_disown(payload);
     } else {
@@ -528,7 +528,7 @@ static kith_err share_with(const kith_session *session, kith_peer *peer, unsigne
     if (err == KITH_OK) {
         err = check_receiver(peer, payload->count);
     }
-    return err != KITH_OK ? err : kith_peer_share(peer, channel, payload, ticket, 0);
+    return err != KITH_OK ? err : kith_peer_share(peer, channel, payload, ticket);
 }
 
 /* What kith_send_many() and kith_broadcast() check and make before they try anyone. */

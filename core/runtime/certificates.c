@@ -150,24 +150,3 @@ kith_err kith_session_set_certificates(kith_session *session, const kith_certifi
     }
     return err;
 }
-
-kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text)
-{
-    kith_err err;
-    kith_detail_clear();
-    if (ask == NULL) {
-        return kith_fail(KITH_ERR_INVALID, "ask: is NULL");
-    }
-    if (!kith_loop_is_mine(ask->conn->session->owner)) {
-        return KITH_ERR_THREAD;
-    }
-    err = kith_check_text(&text);
-    if (err != KITH_OK) {
-        return err;
-    }
-    if (ask->answer != KITH_ASK_OPEN) {
-        return kith_fail(KITH_ERR_STATE, "it is answered already, or over");
-    }
-    kith_ask_decide(ask, accept, text);
-    return KITH_OK;
-}

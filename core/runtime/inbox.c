@@ -14,9 +14,9 @@ struct entry {
     struct kith_node node;
     struct kith_peer *peer; /* retained; NULL: the payload is only to be given back */
     struct kith_payload *payload;
-    kith_send_result *result; /* kith_send_many(): the receiver's line */
+    kith_send_result *result;      /* kith_send_many(): the receiver's line */
+    struct kith_outgoing outgoing; /* a message: made here, where it can still be refused */
     unsigned channel;
-    uint64_t ticket;
     int is_datagram;
     uint32_t lifetime_ms;
 };
@@ -66,6 +66,7 @@ static void drop_entry(struct entry *entry)
     if (entry->payload->reservation != NULL) {
         atomic_fetch_sub(entry->payload->reservation, entry->payload->reserved);
     }
+    kith_outgoing_free(env, &entry->outgoing);
     kith_payload_disown(entry->payload);
     kith_free(env, entry);
 }
@@ -109,6 +110,7 @@ static kith_err make_message(struct kith_peer *peer, unsigned channel, uint64_t 
 {
     size_t cost = sizeof(struct entry) + sizeof(struct kith_payload) + data_bytes;
     size_t most = peer->reserved_max / 2;
+    struct entry *entry;
     most = peer->max_message_bytes < most ? peer->max_message_bytes : most;
     if (data_bytes > most) {
         return kith_fail(KITH_ERR_TOO_BIG,
@@ -118,15 +120,20 @@ static kith_err make_message(struct kith_peer *peer, unsigned channel, uint64_t 
     if (!reserve(peer, channel, cost)) {
         return KITH_ERR_AGAIN;
     }
-    *out = make_entry(peer, data, data_bytes, free_fn, free_user);
-    if (*out == NULL) {
+    entry = make_entry(peer, data, data_bytes, free_fn, free_user);
+    if (entry == NULL) {
         atomic_fetch_sub(&peer->reserved, cost);
         return KITH_ERR_NOMEM;
     }
-    (*out)->channel = channel;
-    (*out)->ticket = ticket;
-    (*out)->payload->reservation = &peer->reserved;
-    (*out)->payload->reserved = cost;
+    entry->channel = channel;
+    entry->payload->reservation = &peer->reserved;
+    entry->payload->reserved = cost;
+    if (kith_outgoing_make(kith_loop_env(peer->owner), entry->payload, ticket, &entry->outgoing) !=
+        KITH_OK) {
+        drop_entry(entry);
+        return KITH_ERR_NOMEM;
+    }
+    *out = entry;
     return KITH_OK;
 }
 
@@ -267,28 +274,22 @@ kith_err kith_inbox_datagram(kith_peer *peer, const void *data, size_t data_byte
 /* ---- the loop's side --------------------------------------------------------------------------
  */
 
-/* The message was taken with KITH_OK: whatever happens now, its fate is told. */
-static void deliver_message(struct kith_peer *peer, struct entry *entry)
-{
-    struct kith_session *session = peer->session;
-    kith_err err = kith_peer_share(peer, entry->channel, entry->payload, entry->ticket, 1);
-    if (err != KITH_OK && entry->ticket != 0 && session->callbacks.on_fate != NULL) {
-        session->callbacks.on_fate(session, peer, entry->ticket, KITH_FATE_UNSENT, session->user);
-    }
-}
-
+/* Runs inside calls of the application too, at a peer's end: calls nothing of it back, and a
+ * message that was taken with KITH_OK cannot fail any more. */
 static void deliver(struct kith_env *env, struct entry *entry)
 {
     struct kith_peer *peer = entry->peer;
     struct kith_payload *payload = entry->payload;
-    if (peer != NULL && entry->is_datagram) {
+    if (peer == NULL) {
+        kith_payload_unref_later(payload);
+    } else if (entry->is_datagram) {
         kith_err err = kith_datagram_put(peer, payload->bytes, payload->count, entry->lifetime_ms);
         /* It was taken: one that this path is too narrow for is dropped like any other. */
         peer->stats.datagrams_dropped += err == KITH_ERR_TOO_BIG || err == KITH_ERR_NOMEM;
-    } else if (peer != NULL) {
-        deliver_message(peer, entry);
+        kith_payload_unref(payload);
+    } else {
+        kith_peer_append(peer, entry->channel, payload->count, &entry->outgoing);
     }
-    kith_payload_unref(payload);
     kith_free(env, entry);
     if (peer != NULL) {
         kith_peer_unref(peer);

@@ -31,11 +31,16 @@ int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith
     return order != 0 ? order > 0 : memcmp(session->key, conn->hello.key, sizeof session->key) > 0;
 }
 
+int kith_peer_is_link_of(const struct kith_peer *peer, const struct kith_conn *conn)
+{
+    return memcmp(conn->hello.key, peer->key, sizeof peer->key) == 0 &&
+           memcmp(conn->hello.incarnation, peer->incarnation, sizeof peer->incarnation) == 0;
+}
+
 static int is_link_of(const struct kith_peer *peer, const struct kith_conn *conn)
 {
-    return conn->state == KITH_CONN_AUTHENTICATED &&
-           memcmp(conn->hello.key, peer->key, sizeof peer->key) == 0 &&
-           memcmp(conn->hello.incarnation, peer->incarnation, sizeof peer->incarnation) == 0;
+    return conn->state == KITH_CONN_AUTHENTICATED && conn->gates == 0 &&
+           kith_peer_is_link_of(peer, conn);
 }
 
 static size_t links_to(const struct kith_session *session, const uint8_t *key)
@@ -123,6 +128,7 @@ static void set_conn(struct kith_peer *peer, struct kith_conn *conn)
     }
     if (conn != NULL) {
         conn->peer = peer;
+        conn->was_chosen = 1;
     }
 }
 
@@ -147,6 +153,7 @@ static void use(struct kith_peer *peer)
     struct kith_conn *old = peer->active;
     peer->active = peer->conn;
     peer->adopted_us = peer->env->now_us;
+    kith_places_use(peer, peer->conn);
     kith_timer_stop(peer->env, &peer->adopt_timer);
     kith_timer_stop(peer->env, &peer->interrupt_timer);
     kith_timer_stop(peer->env, &peer->window_timer);
@@ -175,6 +182,7 @@ static void connected(struct kith_peer *peer)
     struct kith_session *session = peer->session;
     struct kith_conn *conn = peer->conn;
     struct kith_dial *dial = conn->dial;
+    int is_new = peer->state == KITH_PEER_CONNECTING;
     kith_conn_watch(conn);
     if (conn->peer != peer) {
         return; /* its first PING did not fit: it has departed */
@@ -197,6 +205,9 @@ static void connected(struct kith_peer *peer)
     kith_lanes_begin(conn);
     if (conn->peer == peer) {
         kith_peer_tell_writable(peer); /* the table may have made room */
+    }
+    if (is_new && conn->peer == peer) {
+        kith_introduce_connected(peer);
     }
 }
 
@@ -263,6 +274,7 @@ static void begin(struct kith_conn *conn)
         return;
     }
     peer->since = session->generation + 1;
+    kith_admission_settled(conn);
     adopt(peer, conn);
 }
 
@@ -270,7 +282,9 @@ static void keep(struct kith_peer *peer, struct kith_conn *conn)
 {
     if (peer->is_confirmed) {
         kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
-    } /* else it is held: conn may die before it is confirmed */
+    } else if (peer->conn->wait_until_us > peer->env->now_us && conn->tried_round != peer->round) {
+        adopt(peer, conn); /* the other side thinks about that link; perhaps not about this one */
+    }                      /* else it is held: conn may die before it is confirmed */
 }
 
 /* A link to a peer that has one in use, and what the follower says of that. */
@@ -305,28 +319,99 @@ static void decide(struct kith_conn *conn)
     }
 }
 
-void kith_association_authenticated(struct kith_conn *conn)
+static void take_adopt(struct kith_conn *conn, const struct kith_adopt *adopt);
+
+/* A link has proved who is there. What the application has to say it says once INFO has told whom
+ * it is asked about. */
+static void came_in(struct kith_conn *conn)
 {
     struct kith_session *session = conn->session;
-    struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
-    if (session->state != KITH_SESSION_OPEN) {
-        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
-    } else if (peer != NULL && !is_link_of(peer, conn)) {
-        kith_conn_fail(conn, KITH_REASON_ID_IN_USE, "");
-    } else if (peer == NULL && is_full(session)) {
+    const struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
+    if (peer == NULL && is_full(session)) {
         kith_conn_fail(conn, KITH_REASON_FULL, "max_peers are connected");
-    } else if (links_to(session, conn->hello.key) > KITH_LINKS_PER_KEY_MAX) {
-        kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
+    } else if (kith_admission_asks(conn)) {
+        conn->gates |= KITH_GATE_ASK;
+        if (conn->info.name[0] != '\0') {
+            kith_admission_ask(conn);
+        }
     } else if (kith_peer_we_arbitrate(session, conn)) {
         decide(conn);
     }
 }
 
+/* Unless somebody else is here with that key. */
+static void check_in(struct kith_conn *conn)
+{
+    struct kith_peer *peer = kith_peer_by_key(conn->session, conn->hello.key);
+    if (peer != NULL && !kith_peer_is_link_of(peer, conn)) {
+        kith_restart_begin(peer, conn);
+        return;
+    }
+    if (peer != NULL) {
+        kith_restart_also(peer, conn);
+    }
+    if (conn->state == KITH_CONN_AUTHENTICATED) {
+        came_in(conn);
+    }
+}
+
+void kith_association_open_gate(struct kith_conn *conn, unsigned gate)
+{
+    struct kith_adopt adopt;
+    conn->gates &= ~gate;
+    if (conn->gates != 0 || conn->state != KITH_CONN_AUTHENTICATED) {
+        return;
+    }
+    if (conn->session->state != KITH_SESSION_OPEN) {
+        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
+        return;
+    }
+    if (gate == KITH_GATE_PROBE) {
+        check_in(conn);
+    } else if (kith_peer_we_arbitrate(conn->session, conn)) {
+        decide(conn);
+    }
+    if (conn->gates == 0 && conn->adopt_waits != NULL && conn->state == KITH_CONN_AUTHENTICATED) {
+        adopt = *conn->adopt_waits;
+        kith_free(conn->session->env, conn->adopt_waits);
+        conn->adopt_waits = NULL;
+        take_adopt(conn, &adopt);
+    }
+}
+
+void kith_association_authenticated(struct kith_conn *conn)
+{
+    struct kith_session *session = conn->session;
+    if (session->state != KITH_SESSION_OPEN) {
+        kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
+    } else if (kith_admission_is_banned(conn)) {
+        kith_conn_fail(conn, KITH_REASON_BANNED, "");
+    } else if (links_to(session, conn->hello.key) > KITH_LINKS_PER_KEY_MAX) {
+        kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
+    } else {
+        check_in(conn);
+    }
+}
+
 void kith_association_info(struct kith_conn *conn)
 {
-    if (conn->state == KITH_CONN_AUTHENTICATED && conn->session->state == KITH_SESSION_OPEN &&
-        kith_peer_we_arbitrate(conn->session, conn)) {
+    if (conn->state != KITH_CONN_AUTHENTICATED || conn->session->state != KITH_SESSION_OPEN) {
+        return;
+    }
+    if ((conn->gates & KITH_GATE_ASK) != 0) {
+        kith_admission_ask(conn);
+    } else if (conn->gates == 0 && kith_peer_we_arbitrate(conn->session, conn)) {
         decide(conn);
+    }
+}
+
+void kith_association_wait(struct kith_conn *conn)
+{
+    struct kith_peer *peer = conn->peer;
+    if (peer != NULL && peer->conn == conn && !peer->is_confirmed &&
+        kith_timer_is_set(&peer->adopt_timer) &&
+        kith_timer_set(peer->env, &peer->adopt_timer, conn->wait_until_us) != KITH_OK) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
     }
 }
 
@@ -428,38 +513,61 @@ static void obey_fresh(struct kith_conn *conn, const struct kith_adopt *adopt)
         return;
     }
     peer->since = adopt->since;
+    kith_admission_settled(conn);
     obey(peer, conn, adopt);
 }
 
-void kith_association_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
+static void take_adopt(struct kith_conn *conn, const struct kith_adopt *adopt)
 {
     struct kith_session *session = conn->session;
     struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
     uint8_t forgotten[KITH_FORGOTTEN_BYTES_MAX];
-    struct kith_adopt adopt;
-    if (!kith_adopt_decode(body, length, 1, &adopt) || conn->info.name[0] == '\0' ||
-        kith_peer_we_arbitrate(session, conn)) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
-        return;
-    }
-    if (session->state != KITH_SESSION_OPEN && (peer == NULL || peer->since != adopt.since)) {
+    if (session->state != KITH_SESSION_OPEN && (peer == NULL || peer->since != adopt->since)) {
         kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
         return;
     }
-    if (peer != NULL && adopt.generation <= peer->generation) {
+    if (peer != NULL && adopt->generation <= peer->generation) {
         (void)kith_conn_count_idle(conn); /* late news from an older decision */
         return;
     }
     if (peer != NULL &&
-        (!is_link_of(peer, conn) || (adopt.since != peer->since && peer->conn == conn))) {
+        (!is_link_of(peer, conn) || (adopt->since != peer->since && peer->conn == conn))) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
-    } else if (peer != NULL && adopt.since == peer->since) {
-        obey(peer, conn, &adopt);
-    } else if (adopt.fresh) {
-        obey_fresh(conn, &adopt);
+    } else if (peer != NULL && adopt->since == peer->since) {
+        obey(peer, conn, adopt);
+    } else if (adopt->fresh) {
+        obey_fresh(conn, adopt);
     } else if (kith_conn_count_idle(conn) == 0) {
         kith_conn_send(conn, KITH_FRAME_FORGOTTEN, forgotten,
-                       kith_forgotten_encode(adopt.since, forgotten));
+                       kith_forgotten_encode(adopt->since, forgotten));
+    }
+}
+
+/* Not yet: the last one is obeyed when the gates open. */
+static void put_off(struct kith_conn *conn, const struct kith_adopt *adopt)
+{
+    if (conn->adopt_waits == NULL) {
+        conn->adopt_waits = kith_alloc(conn->session->env, sizeof *conn->adopt_waits);
+    } else if (kith_conn_count_idle(conn) != 0) {
+        return;
+    }
+    if (conn->adopt_waits == NULL) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+        return;
+    }
+    *conn->adopt_waits = *adopt;
+}
+
+void kith_association_adopt(struct kith_conn *conn, const uint8_t *body, size_t length)
+{
+    struct kith_adopt adopt;
+    if (!kith_adopt_decode(body, length, 1, &adopt) || conn->info.name[0] == '\0' ||
+        kith_peer_we_arbitrate(conn->session, conn)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
+    } else if (conn->gates != 0) {
+        put_off(conn, &adopt);
+    } else {
+        take_adopt(conn, &adopt);
     }
 }
 
@@ -537,7 +645,10 @@ static void adopt_best(struct kith_peer *peer)
 
 static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason reason)
 {
-    peer->lost_reason = reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason;
+    if (peer->active == conn || peer->state == KITH_PEER_CONNECTING) {
+        /* Not that of a candidate: it says nothing about the link that was in use. */
+        peer->lost_reason = reason == KITH_REASON_LOCAL ? KITH_REASON_LOST : reason;
+    }
     if (peer->active == conn) {
         deactivate(peer, conn);
     }
@@ -575,6 +686,7 @@ void kith_association_lost(struct kith_conn *conn, kith_reason reason)
         lost(peer, conn, reason);
         kith_peer_unref(peer);
     }
+    kith_restart_lost(conn);
 }
 
 /* ---- birth and death --------------------------------------------------------------------------

@@ -7,14 +7,14 @@
  * Legal frames by state (anything else known ends the link with PROTOCOL):
  *   HELLO           HELLO, WAIT, CLOSE
  *   AUTH            AUTH, CLOSE
- *   AUTHENTICATED   INFO, ADOPT, ADOPTED, FORGOTTEN, DATA, CREDIT, BLOCKED, DATAGRAM, PING, PONG,
- * CLOSE
+ *   AUTHENTICATED   all but HELLO and AUTH
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mutant.h"
+#include "base/wire.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -99,6 +99,9 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_list_remove(&conn->node);
     kith_datagrams_drop(conn);
     kith_lanes_drop(conn);
+    kith_free(env, conn->adopt_waits);
+    kith_free(env, conn->context);
+    kith_free(env, conn->places);
     if (!kith_mutant(LEAK_BLOCK)) {
         kith_free(env, conn->control);
     }
@@ -237,7 +240,7 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
     }
     conn->state = KITH_CONN_DOWN;
     kith_defer(session->env, &conn->release);
-    kith_trust_withdraw(conn, 1);
+    kith_ask_withdraw(conn, 1);
     kith_association_lost(conn, reason);
     if (conn->dial != NULL) {
         conn->dial = NULL;
@@ -318,7 +321,7 @@ static void close_link(struct kith_conn *conn, kith_reason reason, kith_reason c
     conn->state = KITH_CONN_CLOSING;
     conn->reason = reason;
     kith_timer_stop(conn->session->env, &conn->ping_timer);
-    kith_trust_withdraw(conn, 0);
+    kith_ask_withdraw(conn, 0);
     if (quiet) {
         conn->control_start = conn->control_count = 0; /* nothing follows the other side's CLOSE */
     } else if (conn->up) {
@@ -408,7 +411,7 @@ static int is_legal(const struct kith_conn *conn, uint64_t type)
     case KITH_CONN_AUTH:
         return type == KITH_FRAME_AUTH;
     case KITH_CONN_AUTHENTICATED:
-        return type != KITH_FRAME_HELLO && type != KITH_FRAME_AUTH && type != KITH_FRAME_WAIT;
+        return type != KITH_FRAME_HELLO && type != KITH_FRAME_AUTH;
     case KITH_CONN_TRANSPORT:
     case KITH_CONN_CLOSING:
     case KITH_CONN_DOWN:
@@ -458,6 +461,8 @@ static const char *hint(const struct kith_conn *conn, kith_reason reason)
                "spliced it";
     case KITH_REASON_UNTRUSTED:
         return "the other side does not trust this side's certificate";
+    case KITH_REASON_ID_IN_USE:
+        return "two programs use the same identity; give each its own";
     default:
         return "";
     }
@@ -489,14 +494,46 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
     peer = conn->peer;
     if (peer != NULL &&
         (ends_association(reason) || (peer->active == conn && peer->resume_window_ms == 0))) {
+        struct kith_conn *newcomer = kith_restart_end(peer);
         kith_text_copy(text, sizeof text, close.text);
-        conn->peer = NULL; /* not only this link is lost */
+        conn->peer = NULL; /* not only this link is lost, and not to a newcomer */
         close_link(conn, reason, reason, "", 1);
         conn->peer = peer;
+        peer->probe.newcomer = newcomer;
         kith_peer_depart(peer, reason, text, KITH_REASON_LEFT);
     } else {
         close_link(conn, reason, reason, "", 1);
     }
+}
+
+void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms)
+{
+    uint8_t body[KITH_WAIT_BYTES];
+    struct kith_writer to = kith_writer_of(body, sizeof body);
+    kith_write_uint(&to, wait_ms, KITH_WAIT_BYTES);
+    kith_conn_send(conn, KITH_FRAME_WAIT, body, sizeof body);
+}
+
+/* The other side needs time before it goes on with this link. Before HELLO its application looks at
+ * a certificate; later it looks for an earlier incarnation of ours, or asks its application. */
+static void on_wait(struct kith_conn *conn, const uint8_t *body)
+{
+    struct kith_reader from = kith_reader_of(body, KITH_WAIT_BYTES);
+    uint64_t ms = kith_read_uint(&from, KITH_WAIT_BYTES);
+    int is_early = conn->state == KITH_CONN_HELLO;
+    if (conn->waits_told >= (is_early ? 1 : KITH_WAITS_MAX) ||
+        (is_early && (conn->session->config.security != KITH_SECURITY_PKI || conn->hello_waits)) ||
+        kith_conn_is_in_use(conn)) {
+        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "a WAIT out of turn");
+        return;
+    }
+    ms = ms < KITH_ASK_MS_MAX ? ms : KITH_ASK_MS_MAX;
+    conn->waits_told++;
+    conn->wait_until_us = conn->session->env->now_us + ms * 1000;
+    if (conn->ask == NULL) {
+        kith_conn_set_deadline(conn);
+    }
+    kith_association_wait(conn);
 }
 
 static void on_ping(struct kith_conn *conn, const uint8_t *body)
@@ -517,7 +554,7 @@ static void on_pong(struct kith_conn *conn, const uint8_t *body)
         uint64_t rtt_us = conn->session->env->now_us - conn->ping_sent_us;
         conn->rtt_us = rtt_us == 0 ? 1 : rtt_us > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt_us;
         conn->ping_sent_us = 0;
-    } else {
+    } else if (!kith_restart_answered(conn, body)) {
         (void)kith_conn_count_idle(conn);
     }
 }
@@ -563,10 +600,12 @@ static int on_frame(void *user, uint64_t type, const uint8_t *body, size_t lengt
         kith_peer_blocked(conn, body, length);
         break;
     case KITH_FRAME_WAIT:
-        kith_trust_wait(conn, body);
+        on_wait(conn, body);
+        break;
+    case KITH_FRAME_PEERS:
+        kith_introduce_came(conn, body, length);
         break;
     case KITH_FRAME_DATA: /* comes as on_data */
-    case KITH_FRAME_HOLD:
     case KITH_FRAME_RESET:
     case KITH_FRAME_STOP:
         break;

@@ -16,7 +16,7 @@ static void tell(struct kith_dial *dial, kith_dial_event_kind kind, kith_reason 
     struct kith_session *session = dial->session;
     kith_dial_event event = {sizeof event, kind,       dial->text,  reason,
                              detail,       dial->peer, retry_in_ms, dial->tag};
-    if (session->callbacks.on_dial != NULL) {
+    if (session->callbacks.on_dial != NULL && !dial->hidden) {
         session->callbacks.on_dial(session, dial, &event, session->user);
     }
 }
@@ -35,6 +35,7 @@ void kith_dial_destroy(struct kith_dial *dial)
     kith_undefer(&dial->start);
     kith_list_remove(&dial->node);
     session->dial_count--;
+    kith_free(session->env, dial->context);
     kith_free(session->env, dial);
 }
 
@@ -43,11 +44,13 @@ static void finish(struct kith_dial *dial, kith_dial_event_kind kind, kith_reaso
 {
     struct kith_session *session = dial->session;
     if (kind == KITH_DIAL_FAILED) {
-        kith_log(session->env, KITH_LOG_INFO, "dial %s failed: %s%s%s", dial->text,
-                 kith_reason_text(reason), detail[0] != '\0' ? ": " : "", detail);
+        kith_log(session->env, dial->hidden ? KITH_LOG_DEBUG : KITH_LOG_INFO,
+                 "dial %s failed: %s%s%s", dial->text, kith_reason_text(reason),
+                 detail[0] != '\0' ? ": " : "", detail);
     }
     dial->cancelled = 1; /* a cancel inside the final event finds nothing to do */
     dial->peer = NULL;
+    kith_introduce_dial_over(dial, 0);
     tell(dial, kind, reason, detail, 0);
     if (kith_mutant(TWO_ENDS)) {
         tell(dial, kind, reason, detail, 0);
@@ -97,6 +100,12 @@ static int is_redialling(const struct kith_dial *dial)
     return dial->peer != NULL && dial->peer->active == NULL;
 }
 
+/* Whether a refusal there means something: not where a router may be what answers. */
+static int counts(const struct kith_dial *dial)
+{
+    return !dial->hidden || dial->is_near;
+}
+
 /* 1 when nobody has listened at any address of the peer for long enough: it is gone. */
 static int is_gone(struct kith_dial *dial, kith_reason reason)
 {
@@ -104,12 +113,15 @@ static int is_gone(struct kith_dial *dial, kith_reason reason)
     uint64_t now_us = session->env->now_us;
     if (reason != KITH_REASON_REFUSED) {
         dial->refused_since_us = 0;
-        return is_hopeless(reason);
+        return is_hopeless(reason) && !dial->hidden;
+    }
+    if (!counts(dial)) {
+        return 0;
     }
     dial->refused_since_us = dial->refused_since_us == 0 ? now_us : dial->refused_since_us;
     for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
         const struct kith_dial *other = KITH_CONTAINER(at, struct kith_dial, node);
-        if (other->peer == dial->peer &&
+        if (other->peer == dial->peer && counts(other) &&
             (other->refused_since_us == 0 ||
              now_us - other->refused_since_us < (uint64_t)KITH_REFUSED_MS * 1000)) {
             return 0;
@@ -153,7 +165,8 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
         finish(dial, KITH_DIAL_CLOSED, reason, ""); /* this side ended it, and means it */
         return;
     }
-    if (is_hopeless(reason) || env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us ||
+    if (is_hopeless(reason) || dial->candidate != NULL ||
+        env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us ||
         kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
             KITH_OK) {
         finish(dial, KITH_DIAL_FAILED, reason, detail);
@@ -246,7 +259,7 @@ static void abandon(struct kith_dial *dial)
 static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
-    uint64_t until_us = dial->conn != NULL ? kith_trust_until_us(dial->conn) : 0;
+    uint64_t until_us = dial->conn != NULL ? kith_ask_until_us(dial->conn) : 0;
     if (until_us > dial->session->env->now_us &&
         kith_timer_set(dial->session->env, timer, until_us) == KITH_OK) {
         return; /* somebody has answered, and is thinking */
@@ -299,6 +312,27 @@ static kith_err check(struct kith_session *session, const char *text, struct kit
     return KITH_OK;
 }
 
+static uint64_t give_up_at(const struct kith_dial *dial)
+{
+    return dial->give_up_ms == UINT32_MAX
+               ? KITH_TIME_NEVER
+               : dial->session->env->now_us + (uint64_t)dial->give_up_ms * 1000;
+}
+
+static int copy_context(struct kith_env *env, struct kith_dial *dial,
+                        const kith_dial_options *options)
+{
+    if (options->context_bytes == 0) {
+        return 1;
+    }
+    dial->context = kith_resize(env, NULL, options->context_bytes);
+    if (dial->context != NULL) {
+        memcpy(dial->context, options->context, options->context_bytes);
+        dial->context_bytes = options->context_bytes;
+    }
+    return dial->context != NULL;
+}
+
 kith_err kith_dial_begin(struct kith_session *session, const char *text,
                          const kith_dial_options *options, struct kith_dial **out)
 {
@@ -315,11 +349,17 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
                       sizeof dial->certificate_name - 1)) {
         err = kith_fail(KITH_ERR_INVALID, "certificate_name: must be a host name or an address");
     }
+    if (err == KITH_OK && (options->context_bytes > KITH_CONTEXT_BYTES_MAX ||
+                           (options->context == NULL && options->context_bytes > 0))) {
+        err = kith_fail(KITH_ERR_INVALID, "context_bytes: is %zu, must be 0 to %d with a context",
+                        options->context_bytes, KITH_CONTEXT_BYTES_MAX);
+    }
     if (err != KITH_OK) {
         return err;
     }
     dial = kith_alloc(session->env, sizeof *dial);
-    if (dial == NULL) {
+    if (dial == NULL || !copy_context(session->env, dial, options)) {
+        kith_free(session->env, dial);
         return KITH_ERR_NOMEM;
     }
     give_up_ms = give_up_ms == 0 ? KITH_DIAL_GIVE_UP_MS_DEFAULT : give_up_ms;
@@ -329,11 +369,11 @@ kith_err kith_dial_begin(struct kith_session *session, const char *text,
     dial->driver_index = index;
     dial->tls12 = options->tls12;
     dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
-    dial->give_up_us = give_up_ms == UINT32_MAX
-                           ? KITH_TIME_NEVER
-                           : session->env->now_us + (uint64_t)give_up_ms * 1000;
+    dial->give_up_ms = give_up_ms;
+    dial->give_up_us = give_up_at(dial);
     if (dial->give_up_us != KITH_TIME_NEVER &&
         kith_timer_set(session->env, &dial->give_up_timer, dial->give_up_us) != KITH_OK) {
+        kith_free(session->env, dial->context);
         kith_free(session->env, dial);
         return KITH_ERR_NOMEM;
     }
@@ -399,6 +439,7 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
     dial->peer = peer;
     dial->has_want = 1; /* nobody else will do from now on */
     dial->want = peer->id;
+    kith_introduce_dial_over(dial, 1);
     kith_timer_stop(dial->session->env, &dial->retry_timer);
     if (!kith_mutant(LATE_GIVE_UP)) {
         kith_timer_stop(dial->session->env, &dial->give_up_timer);
@@ -409,21 +450,78 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
     tell(dial, KITH_DIAL_READY, KITH_REASON_NONE, "", 0);
 }
 
+struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
+                                   const kith_id *want)
+{
+    kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
+    struct kith_dial *dial;
+    options.want = want;
+    if (kith_dial_begin(session, url, &options, &dial) != KITH_OK) {
+        return NULL;
+    }
+    dial->hidden = 1;
+    dial->certificate_name[0] =
+        '\0'; /* whoever it is has to be the wanted one, whatever its name */
+    return dial;
+}
+
+static void try_in(struct kith_dial *dial, uint64_t delay_us)
+{
+    struct kith_env *env = dial->session->env;
+    dial->refused_since_us = 0;
+    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+    if (kith_timer_set(env, &dial->retry_timer, env->now_us + delay_us) != KITH_OK) {
+        kith_defer(env, &dial->start); /* no memory to wait with: do not wait */
+    }
+}
+
+/* Nobody here has dialled the peer: where it listens, in case it cannot dial itself. */
+static void dial_back(struct kith_session *session, struct kith_peer *peer)
+{
+    for (size_t i = 0; i < peer->place_count; i++) {
+        struct kith_dial *dial = kith_dial_hidden(session, peer->places[i].url, &peer->id);
+        if (dial != NULL) {
+            kith_timer_stop(session->env, &dial->give_up_timer); /* the window bounds it */
+            kith_undefer(&dial->start);
+            dial->give_up_us = KITH_TIME_NEVER;
+            dial->peer = peer;
+            dial->is_back = 1;
+            dial->is_near = peer->places[i].is_near;
+            try_in(dial, (KITH_DIAL_BACK_MS + (uint64_t)i * KITH_RACE_MS) * 1000);
+        }
+    }
+}
+
 void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer)
 {
-    struct kith_env *env = session->env;
+    uint64_t count = 0;
     for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
         struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
         if (dial->peer == peer && !dial->cancelled && dial->conn == NULL) {
-            dial->refused_since_us = 0;
-            dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
             /* Others may have lost the same server at this moment. */
-            if (kith_timer_set(env, &dial->retry_timer,
-                               env->now_us + kith_random_below(env, KITH_DIAL_RETRY_MS_MIN) *
-                                                 500) != KITH_OK) {
-                kith_defer(env, &dial->start); /* no memory to wait with: do not wait */
-            }
+            try_in(dial,
+                   kith_random_below(session->env, KITH_DIAL_RETRY_MS_MIN) * 500ull +
+                       (count * KITH_RACE_MS + (dial->is_back ? KITH_DIAL_BACK_MS : 0)) * 1000ull);
         }
+        count += dial->peer == peer && !dial->cancelled;
+    }
+    if (count == 0) {
+        dial_back(session, peer);
+    }
+}
+
+/* Its peer has gone, and will be another: as if it had never been ready. */
+static void begin_anew(struct kith_dial *dial)
+{
+    struct kith_env *env = dial->session->env;
+    dial->peer = NULL;
+    dial->refused_since_us = 0;
+    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+    dial->give_up_us = give_up_at(dial);
+    if (dial->conn == NULL &&
+        kith_timer_set(env, &dial->retry_timer,
+                       env->now_us + (uint64_t)KITH_DIAL_RETRY_MS_MIN * 1000) != KITH_OK) {
+        kith_defer(env, &dial->start);
     }
 }
 
@@ -433,7 +531,11 @@ void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *pe
     struct kith_node *at = session->dials.next;
     while (at != &session->dials) {
         struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
-        if (dial->peer == peer && !dial->cancelled) {
+        if (dial->peer == peer && !dial->cancelled && reason == KITH_REASON_RESTARTED &&
+            !dial->hidden) {
+            begin_anew(dial); /* whom it dials is there again */
+            at = at->next;
+        } else if (dial->peer == peer && !dial->cancelled) {
             finish(dial, KITH_DIAL_CLOSED, reason, "");
             at = session->dials.next; /* the callback may have changed the list: begin again */
         } else {

@@ -265,6 +265,7 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
     struct kith_session *session = conn->session;
     struct kith_transcript transcript;
     uint8_t own[KITH_INFO_OWN_BYTES_MAX];
+    char places[KITH_ENDPOINTS_MAX][KITH_PLACE_BYTES];
     struct kith_info info;
     kith_reason reason;
     transcript_of(conn, &transcript);
@@ -280,10 +281,33 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
     session->stats.links_authenticated++;
     conn->state = KITH_CONN_AUTHENTICATED;
     conn->authenticated = 1;
+    memset(&info, 0, sizeof info);
     strcpy(info.name, session->display_name);
     kith_association_claim(conn, &info.claim);
+    if (conn->dial != NULL) {
+        info.context = (struct kith_slice){conn->dial->context, conn->dial->context_bytes};
+    }
+    info.endpoint_count = kith_places_own(session, places);
+    for (size_t i = 0; i < info.endpoint_count; i++) {
+        info.endpoints[i] = (struct kith_slice){places[i], strlen(places[i])};
+    }
     kith_conn_send(conn, KITH_FRAME_INFO, own, kith_info_encode(&info, own));
     kith_association_authenticated(conn);
+}
+
+/* For the application, in case it is asked. */
+static int keep_context(struct kith_conn *conn, const struct kith_slice *context)
+{
+    if (context->count == 0 || conn->dialled || conn->session->callbacks.on_invitation == NULL) {
+        return 1;
+    }
+    conn->context = kith_resize(conn->session->env, NULL, context->count);
+    if (conn->context == NULL) {
+        return 0;
+    }
+    memcpy(conn->context, context->bytes, context->count);
+    conn->context_bytes = context->count;
+    return 1;
 }
 
 void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length)
@@ -293,6 +317,12 @@ void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t len
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "bad or second INFO");
         return;
     }
-    conn->info = info;
+    strcpy(conn->info.name, info.name);
+    conn->info.claim = info.claim;
+    kith_places_learn(conn, &info);
+    if (!keep_context(conn, &info.context)) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+        return;
+    }
     kith_association_info(conn);
 }

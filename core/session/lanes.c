@@ -99,23 +99,40 @@ static int reserve(struct kith_env *env, struct kith_early *early, size_t count)
 }
 
 /* The other side uses the link already; its word for that is still on its way. It can send no more
- * than the first windows allow. */
+ * than the first windows allow.
+ *
+ * Where the arbiter chose this link, another, and this one again, the other side has begun its
+ * lanes here twice, and bytes of the first time may come among those of the second. Every beginning
+ * is at most at what has been received, because that is what the table told. So bytes that go on
+ * where the kept ones end, or the received ones, are good whichever time they are of, and any
+ * behind a gap are of a time that was cut off. */
 static void keep(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                  size_t count)
 {
-    struct kith_early *early = lane < KITH_CHANNEL_COUNT ? &conn->early[lane] : NULL;
-    if (early != NULL && early->count == 0) {
-        early->offset = conn->peer->was_confirmed ? offset : 0;
-    }
-    if (early == NULL || offset != early->offset + early->count ||
-        offset > conn->peer->rx[lane].limit || count > conn->peer->rx[lane].limit - offset) {
+    const struct kith_lane_rx *rx = lane < KITH_CHANNEL_COUNT ? &conn->peer->rx[lane] : NULL;
+    struct kith_early *early;
+    uint64_t known, skip;
+    if (rx == NULL || offset > rx->limit || count > rx->limit - offset) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "lane bytes before the link is in use");
-    } else if (!reserve(conn->session->env, early, count)) {
-        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
-    } else {
-        memcpy(early->bytes + early->count, bytes, count);
-        early->count += count;
+        return;
     }
+    early = &conn->early[lane];
+    if (early->offset + early->count <= rx->received) {
+        early->offset = rx->received;
+        early->count = 0;
+    }
+    known = early->offset + early->count;
+    if (offset > known || offset + count <= known) {
+        (void)kith_conn_count_idle(conn);
+        return;
+    }
+    skip = known - offset;
+    if (!reserve(conn->session->env, early, count - (size_t)skip)) {
+        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+        return;
+    }
+    memcpy(early->bytes + early->count, bytes + skip, count - (size_t)skip);
+    early->count += count - (size_t)skip;
 }
 
 void kith_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, const uint8_t *bytes,

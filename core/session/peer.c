@@ -30,7 +30,7 @@ void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        if (conn == but || !conn->authenticated ||
+        if (conn == but || (conn->gates & KITH_GATE_PROBE) != 0 || !conn->authenticated ||
             memcmp(conn->hello.key, key, sizeof conn->hello.key) != 0) {
             continue;
         }
@@ -79,6 +79,7 @@ struct kith_peer *kith_peer_new(struct kith_conn *conn)
     if (peer->max_message_bytes > peer->send_share.common_max) {
         peer->max_message_bytes = (uint32_t)peer->send_share.common_max;
     }
+    kith_restart_init(peer);
     kith_list_append(&session->peers, &peer->node);
     session->peer_count++;
     kith_association_init(peer, conn);
@@ -114,6 +115,9 @@ static void free_lanes(struct kith_peer *peer)
         kith_lane_rx_fini(&peer->rx[i]);
     }
     kith_receive_share_fini(&peer->receive_share);
+    kith_free(peer->env, peer->places);
+    peer->places = NULL;
+    peer->place_count = 0;
 }
 
 void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char *text,
@@ -121,9 +125,11 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
 {
     struct kith_session *session = peer->session;
     int was_connected = peer->state != KITH_PEER_CONNECTING; /* the application knows it */
+    struct kith_conn *newcomer;
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
     }
+    newcomer = kith_restart_end(peer);
     if (session->shut != NULL && was_connected) {
         session->shut(peer);
     }
@@ -148,6 +154,9 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
     peer->session = NULL;
     free_lanes(peer);
     kith_peer_unref(peer);
+    if (newcomer != NULL) {
+        kith_association_open_gate(newcomer, KITH_GATE_PROBE);
+    }
     kith_session_poke(session);
 }
 
@@ -159,14 +168,17 @@ void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *te
 
 static void run_leave(struct kith_deferred *deferred)
 {
-    kith_peer_depart(KITH_CONTAINER(deferred, struct kith_peer, leave), KITH_REASON_LOCAL, "",
-                     KITH_REASON_KICKED);
+    struct kith_peer *peer = KITH_CONTAINER(deferred, struct kith_peer, leave);
+    kith_peer_depart(peer, KITH_REASON_LOCAL, "", peer->leave_code);
 }
 
-void kith_peer_kick(struct kith_peer *peer, const char *text)
+void kith_peer_turn_out(struct kith_peer *peer, kith_reason code, const char *text)
 {
-    kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
-    kith_defer(peer->env, &peer->leave);
+    if (!peer->leave.waiting) {
+        peer->leave_code = code;
+        kith_text_copy(peer->leave_text, sizeof peer->leave_text, text);
+        kith_defer(peer->env, &peer->leave);
+    }
 }
 
 /* ---- messages ---------------------------------------------------------------------------------
@@ -202,6 +214,16 @@ static int is_leftover(const struct kith_conn *conn, const struct kith_lane_rx *
            offset <= lane->limit && count <= lane->limit - offset;
 }
 
+/* A frame that counts only on the link in use came on another one. On a link that was chosen once
+ * that is what was under way, or what a side sends that has not heard of the change; credit bounds
+ * it, and the link will be closed. On any other it is an idle frame. */
+static void off_link(struct kith_conn *conn)
+{
+    if (!conn->was_chosen) {
+        (void)kith_conn_count_idle(conn);
+    }
+}
+
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count, int fin)
 {
@@ -212,7 +234,7 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
         return; /* about to be put out: what it sends until then is not its fault */
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        off_link(conn);
         return;
     }
     if (lane < KITH_CHANNEL_COUNT && is_leftover(conn, &peer->rx[lane], offset, count)) {
@@ -284,7 +306,7 @@ void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length
         return;
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        off_link(conn);
         return;
     }
     if (!moves(&peer->tx[credit.lane], &credit) && kith_conn_count_idle(conn) != 0) {
@@ -308,7 +330,7 @@ void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t lengt
         return;
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* lane frames count only on the link in use */
+        off_link(conn);
         return;
     }
     window = peer->rx[lane].window;
@@ -328,27 +350,38 @@ void kith_peer_wake(struct kith_peer *peer)
     }
 }
 
-static kith_err queued(struct kith_peer *peer, size_t count, kith_err err)
+static void queued(struct kith_peer *peer, size_t count)
 {
-    if (err == KITH_OK) {
-        peer->stats.messages_sent++;
-        peer->stats.message_bytes_sent += count;
-        kith_peer_wake(peer);
-    }
-    return err;
+    peer->stats.messages_sent++;
+    peer->stats.message_bytes_sent += count;
+    kith_peer_wake(peer);
 }
 
 kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *data, size_t count,
                        uint64_t ticket)
 {
-    return queued(peer, count, kith_lane_tx_put(&peer->tx[channel], data, count, ticket));
+    kith_err err = kith_lane_tx_put(&peer->tx[channel], data, count, ticket);
+    if (err == KITH_OK) {
+        queued(peer, count);
+    }
+    return err;
 }
 
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
-                         uint64_t ticket, int reserved)
+                         uint64_t ticket)
 {
-    return queued(peer, payload->count,
-                  kith_lane_tx_share(&peer->tx[channel], payload, ticket, reserved));
+    kith_err err = kith_lane_tx_share(&peer->tx[channel], payload, ticket);
+    if (err == KITH_OK) {
+        queued(peer, payload->count);
+    }
+    return err;
+}
+
+void kith_peer_append(struct kith_peer *peer, unsigned channel, size_t count,
+                      struct kith_outgoing *outgoing)
+{
+    kith_lane_tx_append(&peer->tx[channel], outgoing);
+    queued(peer, count);
 }
 
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count)
@@ -359,7 +392,7 @@ void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t cou
         return;
     }
     if (!kith_conn_is_in_use(conn)) {
-        (void)kith_conn_count_idle(conn); /* they count only on the link in use */
+        off_link(conn);
         return;
     }
     peer->stats.datagrams_received++;

@@ -34,7 +34,7 @@ kith_err kith_session_revoke(struct kith_session *session, const char *identity,
     for (struct kith_node *at = session->peers.next; at != &session->peers; at = at->next) {
         struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
         if (rests_on(peer->conn, identity) || rests_on(peer->active, identity)) {
-            kith_peer_kick(peer, text);
+            kith_peer_turn_out(peer, KITH_REASON_KICKED, text);
         }
     }
     drop_links(session, identity, text);

@@ -88,6 +88,16 @@ static kith_err fill_limits(kith_session_config *config)
     return err;
 }
 
+/* All zeros is what a struct that was never filled has. */
+int kith_identity_usable(const kith_identity *identity)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < sizeof identity->bytes; i++) {
+        any |= identity->bytes[i];
+    }
+    return any != 0;
+}
+
 static kith_err check_choices(const kith_session_config *config)
 {
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
@@ -95,6 +105,10 @@ static kith_err check_choices(const kith_session_config *config)
             return kith_fail(KITH_ERR_INVALID, "channel_priority[%zu]: is %u, must be 0 to %d", i,
                              config->channel_priority[i], KITH_CHANNEL_PRIORITY_MAX);
         }
+    }
+    if (config->identity != NULL && !kith_identity_usable(config->identity)) {
+        return kith_fail(KITH_ERR_INVALID, "identity: is all zeros; kith_identity_generate() makes "
+                                           "one, NULL is for somebody new");
     }
     switch (config->security) {
     case KITH_SECURITY_UNSET:
@@ -116,6 +130,10 @@ static kith_err check_choices(const kith_session_config *config)
     }
     if ((unsigned)config->role > KITH_ROLE_CLIENT) {
         return kith_fail(KITH_ERR_INVALID, "role: %d is no kith_role", (int)config->role);
+    }
+    if ((unsigned)config->introductions > KITH_INTRODUCTIONS_OFF) {
+        return kith_fail(KITH_ERR_INVALID, "introductions: %d is no kith_introductions",
+                         (int)config->introductions);
     }
     if ((unsigned)config->min_level > KITH_LEVEL_IDENTITY) {
         return kith_fail(KITH_ERR_INVALID, "min_level: %d is no kith_level",
@@ -161,7 +179,14 @@ static void step_closing(struct kith_deferred *deferred);
 static kith_err make_identity(struct kith_session *session)
 {
     const struct kith_crypto *crypto = &session->env->crypto;
-    kith_err err = crypto->random(crypto->user, session->seed, sizeof session->seed);
+    const kith_identity *kept = session->config.identity;
+    kith_err err = KITH_OK;
+    session->config.identity = NULL; /* it was lent */
+    if (kept != NULL) {
+        memcpy(session->seed, kept->bytes, sizeof session->seed);
+    } else {
+        err = crypto->random(crypto->user, session->seed, sizeof session->seed);
+    }
     if (err == KITH_OK) {
         err = crypto->random(crypto->user, session->incarnation, sizeof session->incarnation);
     }
@@ -188,6 +213,8 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     session->callbacks = *callbacks;
     session->user = user;
     kith_list_init(&session->keys);
+    kith_list_init(&session->bans);
+    kith_introduce_init(session);
     kith_list_init(&session->listeners);
     kith_list_init(&session->dials);
     kith_list_init(&session->conns);
@@ -558,6 +585,8 @@ void kith_session_destroy(struct kith_session *session)
     while (!kith_list_empty(&session->keys)) {
         free_key(session, KITH_CONTAINER(session->keys.next, struct kith_key_entry, node));
     }
+    kith_admission_fini(session);
+    kith_introduce_fini(session);
     kith_session_free_pki(session);
     kith_timer_stop(env, &session->flush_timer);
     kith_undefer(&session->closing);

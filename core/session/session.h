@@ -10,6 +10,11 @@
  *   conn.c       one link: bytes to frames, closing, liveness
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   trust.c      certificates on a link, and what the application thinks of them
+ *   ask.c        a question to the application about a link
+ *   admission.c  who may come in: bans, and what the application says of a newcomer
+ *   restart.c    a peer that comes back while its old links look alive
+ *   places.c     where peers listen
+ *   introduce.c  members of a star tell each other who is there
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -31,7 +36,9 @@
 #include "protocol/auth.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
+#include "protocol/info.h"
 #include "protocol/lane.h"
+#include "protocol/peers.h"
 #include "transport.h"
 
 enum { KITH_DRIVERS_MAX = 8, KITH_ADDRESS_TEXT_BYTES = 80 };
@@ -42,13 +49,39 @@ struct kith_key_entry {
     int dial;
 };
 
+enum kith_ask_answer { KITH_ASK_OPEN, KITH_ASK_YES, KITH_ASK_NO, KITH_ASK_LATE };
+
 /* The application is asked whether a link may go on. */
 struct kith_ask {
     struct kith_conn *conn;
     struct kith_timer timer;
     struct kith_deferred turn;
-    enum { KITH_ASK_OPEN, KITH_ASK_YES, KITH_ASK_NO } answer;
+    void (*decided)(struct kith_conn *conn, enum kith_ask_answer answer, const char *text);
+    enum kith_ask_answer answer;
     char text[KITH_REASON_TEXT_BYTES_MAX + 1]; /* for the other side, with NO */
+};
+
+/* Who is not let in; one of id, psk_identity, sha256 is set. */
+struct kith_ban_entry {
+    struct kith_node node;
+    kith_ban_kind kind;
+    kith_id id;
+    char psk_identity[KITH_KEY_IDENTITY_BYTES_MAX + 1];
+    uint8_t sha256[KITH_SHA256_BYTES];
+};
+
+/* Where a peer listens: a URL with a numeric host, and its NUL. */
+enum { KITH_PLACE_BYTES = KITH_ENDPOINT_BYTES_MAX + 1 };
+struct kith_place {
+    char url[KITH_PLACE_BYTES];
+    int is_any;  /* it listens on all addresses of its machine */
+    int is_near; /* it is where its link comes from, and no router is likely in between */
+};
+
+/* Why an authenticated link is not looked at yet. */
+enum {
+    KITH_GATE_PROBE = 1, /* an earlier incarnation may still be there */
+    KITH_GATE_ASK = 2    /* the application has not let it in */
 };
 
 struct kith_session {
@@ -74,8 +107,11 @@ struct kith_session {
 
     struct kith_pki pki; /* copies of its own */
     int has_pki;
-    struct kith_node keys, listeners, dials, conns, peers;
-    size_t key_count, listener_count, dial_count, pending_count, peer_count;
+    struct kith_node keys, bans, listeners, dials, conns, peers;
+    size_t key_count, ban_count, listener_count, dial_count, pending_count, peer_count, ask_count;
+    struct kith_node candidates; /* introduce.c */
+    size_t candidate_count, introduced_dials;
+    struct kith_timer introduce_timer;
     struct kith_window_pool window_pool;
     kith_session_stats stats;
     uint64_t refusal_second; /* of log lines about refusals */
@@ -118,13 +154,20 @@ struct kith_dial {
     kith_id want;
     char certificate_name[KITH_URL_BYTES_MAX];
     kith_tls12 tls12;
+    uint8_t *context; /* for the other side's on_invitation */
+    size_t context_bytes;
+    uint32_t give_up_ms; /* UINT32_MAX: never */
     uint64_t give_up_us;
     uint32_t pause_ms;
     struct kith_lookup lookup;
     char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
     size_t ip_count, ip_next;
-    struct kith_conn *conn; /* the attempt under way */
-    struct kith_peer *peer; /* READY was told */
+    int hidden;                       /* the session's own: the application hears nothing of it */
+    int is_back;                      /* hidden: to a peer that had dialled us */
+    int is_near;                      /* hidden: a refusal there means that nobody is left */
+    struct kith_candidate *candidate; /* hidden: on hearsay, once; NULL: a known peer */
+    struct kith_conn *conn;           /* the attempt under way */
+    struct kith_peer *peer;           /* READY was told */
     struct kith_timer retry_timer, give_up_timer;
     struct kith_deferred start;
     uint64_t refused_since_us; /* redialling: nobody listens there since; 0 = not so */
@@ -178,11 +221,19 @@ struct kith_conn {
         certificate_there[KITH_SHA256_BYTES]; /* of the leaf; zero = none */
     struct kith_ask *ask;                     /* the application is thinking */
     int hello_waits;                          /* hello_came was not looked at for that */
-    int was_told_to_wait;
+    int waits_told;                           /* WAITs that came */
+    unsigned gates;                           /* what it waits for before it may be adopted */
+    struct kith_adopt *adopt_waits;           /* came while a gate was closed */
+    struct kith_place *places;                /* where it says that it listens */
+    size_t place_count;
+    uint8_t *context; /* what it has to say to on_invitation */
+    size_t context_bytes;
+    int admitted;           /* the application has let it in */
     int only_tls12;         /* this side says that it has nothing better */
     uint64_t wait_until_us; /* the other side's application is thinking so long at most */
 
     struct kith_peer *peer;  /* set while this is the peer's conn or active */
+    int was_chosen;          /* this was its peer's conn once */
     uint32_t tried_round;    /* the peer's, when this was adopted */
     uint64_t confirmed_then; /* its confirmed generation when AUTH was sent; 0 = none */
     struct kith_credit told[KITH_CHANNEL_COUNT]; /* in this link's ADOPT */
@@ -231,7 +282,9 @@ struct kith_peer {
     kith_reason lost_reason;             /* of the last link */
     const struct kith_driver *shaky;     /* its link died soon after it was adopted */
     uint64_t shaky_until_us, adopted_us; /* how long it is not preferred; of active */
-    uint32_t max_message_bytes;          /* what we may send */
+    struct kith_place *places;           /* where it listens, as it told with its last link */
+    size_t place_count;
+    uint32_t max_message_bytes; /* what we may send */
     struct kith_send_share send_share;
     struct kith_receive_share receive_share;
     struct kith_lane_tx tx[KITH_CHANNEL_COUNT];
@@ -240,7 +293,14 @@ struct kith_peer {
     const kith_message *handing_out;
     kith_peer_stats stats;
     struct kith_deferred leave;
+    kith_reason leave_code;
     char leave_text[KITH_REASON_TEXT_BYTES_MAX + 1];
+    struct {
+        struct kith_timer timer;
+        uint8_t nonce[KITH_PING_BYTES];
+        uint64_t begun_us;          /* the last one; 0 = never */
+        struct kith_conn *newcomer; /* a link of another incarnation; NULL = none waits */
+    } probe;                        /* restart.c */
 };
 
 /* ---- session.c ---- */
@@ -269,6 +329,7 @@ void kith_session_poke(struct kith_session *session);
 void kith_session_refused(struct kith_session *session, const char *remote, kith_reason reason,
                           const char *detail);
 int kith_key_usable(const kith_key *key, const char **why);
+int kith_identity_usable(const kith_identity *identity);
 
 /* ---- revoke.c ---- */
 kith_err kith_session_revoke(struct kith_session *session, const char *identity, const char *text);
@@ -299,6 +360,34 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer);
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
                               kith_reason reason);
 
+/* A dial of the session's own, to that peer alone. NULL: not possible now. */
+struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
+                                   const kith_id *want);
+
+/* ---- places.c ---- */
+/* URLs for INFO; "*" stands for every address of this machine. At most KITH_ENDPOINTS_MAX. */
+size_t kith_places_own(const struct kith_session *session, char out[][KITH_PLACE_BYTES]);
+/* Those of the told ones that may be dialled on the word of whoever is at conn's other end. */
+size_t kith_places_read(struct kith_conn *conn, const struct kith_slice *endpoints, size_t count,
+                        struct kith_place out[KITH_ENDPOINTS_MAX]);
+/* INFO came. */
+void kith_places_learn(struct kith_conn *conn, const struct kith_info *info);
+/* The link is its peer's now. */
+void kith_places_use(struct kith_peer *peer, struct kith_conn *conn);
+/* Where to, as seen from its end, can reach subject. */
+size_t kith_places_pass_on(const struct kith_peer *subject, const struct kith_conn *to,
+                           char out[][KITH_PLACE_BYTES]);
+
+/* ---- introduce.c ---- */
+void kith_introduce_init(struct kith_session *session);
+void kith_introduce_fini(struct kith_session *session);
+/* Somebody new is connected. */
+void kith_introduce_connected(struct kith_peer *newcomer);
+/* PEERS came. */
+void kith_introduce_came(struct kith_conn *conn, const uint8_t *body, size_t length);
+/* A dial on hearsay is over, or has led to its peer. */
+void kith_introduce_dial_over(struct kith_dial *over, int is_ready);
+
 /* ---- conn.c ---- */
 struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,
                                  kith_err *err);
@@ -321,6 +410,8 @@ void kith_conn_watch(struct kith_conn *conn);
 void kith_conn_destroy(struct kith_conn *conn);
 /* Until when the handshake must be done, from now on. */
 void kith_conn_set_deadline(struct kith_conn *conn);
+/* WAIT: this side needs so long at most. */
+void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms);
 
 /* ---- handshake.c ---- */
 void kith_handshake_start(struct kith_conn *conn);
@@ -330,18 +421,49 @@ void kith_handshake_hello(struct kith_conn *conn, const uint8_t *body, size_t le
 void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t length);
 void kith_handshake_info(struct kith_conn *conn, const uint8_t *body, size_t length);
 
+/* ---- ask.c ---- */
+/* Opens a question about a link, whose deadline stands still meanwhile; decided() is told how it
+ * ended, unless the link did first. NULL: the link was ended. */
+struct kith_ask *kith_ask_new(struct kith_conn *conn,
+                              void (*decided)(struct kith_conn *conn, enum kith_ask_answer answer,
+                                              const char *text));
+/* The link is closing, or down: nobody need answer any more. at_once: not inside a call of the
+ * application. */
+void kith_ask_withdraw(struct kith_conn *conn, int at_once);
+void kith_ask_decide(struct kith_ask *ask, int accept, const char *text);
+/* Until when somebody thinks about this link at most, on either side; 0: nobody does. */
+uint64_t kith_ask_until_us(const struct kith_conn *conn);
+
 /* ---- trust.c ---- */
 /* Looks at the certificates of a link that is up. 1: go on; 0: the application is asked, or the
  * link was ended. */
 int kith_trust_begin(struct kith_conn *conn);
-/* The link is closing, or down: nobody need answer any more. at_once: not inside a call of the
- * application. */
-void kith_trust_withdraw(struct kith_conn *conn, int at_once);
-/* WAIT came. */
-void kith_trust_wait(struct kith_conn *conn, const uint8_t *body);
-/* Until when an application thinks about this link at most, either side's; 0: none does. */
-uint64_t kith_trust_until_us(const struct kith_conn *conn);
-void kith_ask_decide(struct kith_ask *ask, int accept, const char *text);
+
+/* ---- admission.c ---- */
+int kith_admission_is_banned(const struct kith_conn *conn);
+kith_err kith_admission_ban(struct kith_session *session, const struct kith_ban_entry *ban,
+                            const char *text);
+kith_err kith_admission_unban(struct kith_session *session, const struct kith_ban_entry *ban);
+void kith_admission_fini(struct kith_session *session);
+/* Whether the application is to be asked about an authenticated link. */
+int kith_admission_asks(const struct kith_conn *conn);
+/* Asks, once INFO has told whom it is asked about. */
+void kith_admission_ask(struct kith_conn *conn);
+/* The peer of this link has come in: no question about it is left. */
+void kith_admission_settled(struct kith_conn *conn);
+
+/* ---- restart.c ---- */
+void kith_restart_init(struct kith_peer *peer);
+/* A link of peer's key and of another incarnation: it waits while the old one is looked for. */
+void kith_restart_begin(struct kith_peer *peer, struct kith_conn *newcomer);
+/* One more link of the old incarnation, which may be asked as well. */
+void kith_restart_also(struct kith_peer *peer, struct kith_conn *conn);
+/* A PONG came: 1 when it was the answer to a probe. */
+int kith_restart_answered(struct kith_conn *conn, const uint8_t *nonce);
+/* A link is closing or gone. */
+void kith_restart_lost(struct kith_conn *conn);
+/* The peer departs: who waited for that, or NULL. */
+struct kith_conn *kith_restart_end(struct kith_peer *peer);
 
 /* ---- association.c ---- */
 /* This side decides which links are used. */
@@ -350,6 +472,11 @@ int kith_peer_we_arbitrate(const struct kith_session *session, const struct kith
 void kith_association_init(struct kith_peer *peer, struct kith_conn *conn);
 /* It ends: its links are nobody's. */
 void kith_association_fini(struct kith_peer *peer);
+int kith_peer_is_link_of(const struct kith_peer *peer, const struct kith_conn *conn);
+/* A gate of an authenticated link opens. */
+void kith_association_open_gate(struct kith_conn *conn, unsigned gate);
+/* The other side said when it will go on: conn->wait_until_us. */
+void kith_association_wait(struct kith_conn *conn);
 /* A link has proved who is there; INFO came on it. */
 void kith_association_authenticated(struct kith_conn *conn);
 void kith_association_info(struct kith_conn *conn);
@@ -365,8 +492,8 @@ void kith_association_claim(const struct kith_conn *conn, struct kith_claim *out
 /* ---- peer.c ---- */
 /* NULL without memory. */
 struct kith_peer *kith_peer_new(struct kith_conn *conn);
-/* Closes every link that has proved a key, but one. One that is closing already as a duplicate
- * shares the fate. */
+/* Closes every link that has proved a key, but one, and one of another incarnation that waits. One
+ * that is closing already as a duplicate shares the fate. */
 void kith_peer_close_links(struct kith_session *session, const uint8_t *key,
                            const struct kith_conn *but, kith_reason reason, kith_reason code,
                            const char *text);
@@ -389,15 +516,18 @@ kith_err kith_peer_put(struct kith_peer *peer, unsigned channel, const void *dat
  * network caused it, or deferred. */
 void kith_peer_depart(struct kith_peer *peer, kith_reason reason, const char *text,
                       kith_reason code);
-/* The application's disconnect: departs at the end of the turn. */
-void kith_peer_kick(struct kith_peer *peer, const char *text);
+/* The application's wish: departs at the end of the turn, with LOCAL; the other side hears code. */
+void kith_peer_turn_out(struct kith_peer *peer, kith_reason code, const char *text);
 /* 1 when all that was sent is consumed. */
 int kith_peer_is_flushed(const struct kith_peer *peer);
 void kith_peer_unref(struct kith_peer *peer);
 void kith_peer_datagram(struct kith_conn *conn, const uint8_t *bytes, size_t count);
 /* Queues a shared payload, or a copy where there is none. */
 kith_err kith_peer_share(struct kith_peer *peer, unsigned channel, struct kith_payload *payload,
-                         uint64_t ticket, int reserved);
+                         uint64_t ticket);
+/* Queues what another thread made ready. */
+void kith_peer_append(struct kith_peer *peer, unsigned channel, size_t count,
+                      struct kith_outgoing *outgoing);
 kith_err kith_peer_hold(struct kith_peer *peer, const kith_message *message, kith_held **out);
 void kith_peer_unhold(kith_held *held);
 void kith_peer_fill_stats(const struct kith_peer *peer, kith_peer_stats *out);

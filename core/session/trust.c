@@ -1,59 +1,31 @@
 /* SPDX-License-Identifier: MIT
  *
  * trust.c: the certificates of a link that is up, and what the application thinks of them. While it
- * thinks, the link stands still before HELLO, so neither side has said who it is; WAIT tells the
- * other side not to give up. Judges no certificate itself: the driver has. Pure.
+ * thinks, the link stands still before HELLO, so neither side has said who it is. Judges no
+ * certificate itself: the driver has. Pure.
  */
 #include <string.h>
 
 #include "base/err.h"
-#include "base/wire.h"
 #include "bounds.h"
 #include "session/session.h"
 
-/* ---- the end of a question --------------------------------------------------------------------
+/* ---- the answer -------------------------------------------------------------------------------
  */
-
-/* Takes the ask off its link and tells the application that it is over. */
-static void finish(struct kith_ask *ask, kith_reason reason)
-{
-    struct kith_session *session = ask->conn->session;
-    ask->conn->ask = NULL;
-    kith_timer_stop(session->env, &ask->timer);
-    kith_undefer(&ask->turn);
-    if (ask->answer == KITH_ASK_OPEN) {
-        ask->answer = KITH_ASK_NO; /* too late to answer from inside the callback */
-    }
-    if (session->callbacks.on_ask_over != NULL) {
-        session->callbacks.on_ask_over(session, ask, reason, session->user);
-    }
-    kith_free(session->env, ask);
-}
 
 static void refuse(struct kith_conn *conn, const char *detail, const char *text)
 {
-    if (conn->state >= KITH_CONN_CLOSING) {
-        return;
-    }
     kith_text_copy(conn->detail, sizeof conn->detail, detail);
     kith_session_refused(conn->session, conn->remote_address, KITH_REASON_UNTRUSTED, detail);
     kith_conn_close(conn, KITH_REASON_UNTRUSTED, KITH_REASON_UNTRUSTED, text);
 }
 
-/* At the end of a turn: it was answered, or its link is closing. */
-static void run_turn(struct kith_deferred *deferred)
+static void decided(struct kith_conn *conn, enum kith_ask_answer answer, const char *text)
 {
-    struct kith_ask *ask = KITH_CONTAINER(deferred, struct kith_ask, turn);
-    struct kith_conn *conn = ask->conn;
-    int accepted = ask->answer == KITH_ASK_YES;
-    char text[sizeof ask->text];
-    if (conn->state >= KITH_CONN_CLOSING) {
-        finish(ask, ask->answer == KITH_ASK_OPEN ? conn->reason : KITH_REASON_NONE);
-        return;
-    }
-    memcpy(text, ask->text, sizeof text);
-    finish(ask, KITH_REASON_NONE);
-    if (!accepted) {
+    if (answer == KITH_ASK_LATE) {
+        refuse(conn, "the application here did not say in time whether it trusts the certificate",
+               "nobody said in time whether the certificate is trusted");
+    } else if (answer != KITH_ASK_YES) {
         refuse(conn, "the application here does not trust the certificate", text);
     } else if (conn->state == KITH_CONN_HELLO) {
         kith_conn_set_deadline(conn);
@@ -61,51 +33,14 @@ static void run_turn(struct kith_deferred *deferred)
     }
 }
 
-static void too_late(struct kith_timer *timer)
-{
-    struct kith_ask *ask = KITH_CONTAINER(timer, struct kith_ask, timer);
-    struct kith_conn *conn = ask->conn;
-    finish(ask, KITH_REASON_TIMEOUT);
-    refuse(conn, "the application here did not say in time whether it trusts the certificate",
-           "nobody said in time whether the certificate is trusted");
-}
-
-void kith_trust_withdraw(struct kith_conn *conn, int at_once)
-{
-    if (conn->ask != NULL && at_once) {
-        finish(conn->ask, conn->ask->answer == KITH_ASK_OPEN ? conn->reason : KITH_REASON_NONE);
-    } else if (conn->ask != NULL) {
-        kith_timer_stop(conn->session->env, &conn->ask->timer);
-        kith_defer(conn->session->env, &conn->ask->turn);
-    }
-}
-
-void kith_ask_decide(struct kith_ask *ask, int accept, const char *text)
-{
-    struct kith_env *env = ask->conn->session->env;
-    ask->answer = accept ? KITH_ASK_YES : KITH_ASK_NO;
-    kith_text_copy(ask->text, sizeof ask->text, text);
-    kith_timer_stop(env, &ask->timer);
-    kith_defer(env, &ask->turn);
-}
-
 /* ---- asking -----------------------------------------------------------------------------------
  */
-
-static void tell_to_wait(struct kith_conn *conn)
-{
-    uint8_t body[KITH_WAIT_BYTES];
-    struct kith_writer to = kith_writer_of(body, sizeof body);
-    kith_write_uint(&to, conn->session->config.ask_ms, KITH_WAIT_BYTES);
-    kith_conn_send(conn, KITH_FRAME_WAIT, body, sizeof body);
-}
 
 static void ask(struct kith_conn *conn, unsigned doubts)
 {
     struct kith_session *session = conn->session;
-    struct kith_env *env = session->env;
     const struct kith_link_info *info = &conn->link_info;
-    struct kith_ask *made = kith_alloc(env, sizeof *made);
+    struct kith_ask *made = kith_ask_new(conn, decided);
     kith_trust_question question = {
         .size = sizeof question,
         .ask = made,
@@ -118,23 +53,12 @@ static void ask(struct kith_conn *conn, unsigned doubts)
         .dial = conn->dial,
         .timeout_ms = session->config.ask_ms,
     };
-    if (made != NULL) {
-        made->conn = conn;
-        made->timer.fire = too_late;
-        made->turn.run = run_turn;
-    }
-    if (made == NULL ||
-        kith_timer_set(env, &made->timer, env->now_us + (uint64_t)question.timeout_ms * 1000) !=
-            KITH_OK) {
-        kith_free(env, made);
-        kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
+    if (made == NULL) {
         return;
     }
-    conn->ask = made;
-    kith_timer_stop(env, &conn->timer);
     session->callbacks.on_trust(session, &question, session->user);
     if (conn->ask != NULL && conn->ask->answer == KITH_ASK_OPEN) {
-        tell_to_wait(conn);
+        kith_conn_tell_wait(conn, session->config.ask_ms);
     }
 }
 
@@ -201,31 +125,4 @@ int kith_trust_begin(struct kith_conn *conn)
     }
     ask(conn, conn->link_info.doubts);
     return 0;
-}
-
-/* ---- the other side's application thinks ------------------------------------------------------
- */
-
-void kith_trust_wait(struct kith_conn *conn, const uint8_t *body)
-{
-    struct kith_reader from = kith_reader_of(body, KITH_WAIT_BYTES);
-    uint64_t ms = kith_read_uint(&from, KITH_WAIT_BYTES);
-    if (conn->session->config.security != KITH_SECURITY_PKI || conn->was_told_to_wait ||
-        conn->hello_waits) {
-        kith_conn_fail(conn, KITH_REASON_PROTOCOL, "a WAIT out of turn");
-        return;
-    }
-    ms = ms < KITH_ASK_MS_MAX ? ms : KITH_ASK_MS_MAX;
-    conn->was_told_to_wait = 1;
-    conn->wait_until_us = conn->session->env->now_us + ms * 1000;
-    if (conn->ask == NULL) {
-        kith_conn_set_deadline(conn);
-    }
-}
-
-uint64_t kith_trust_until_us(const struct kith_conn *conn)
-{
-    uint64_t ours_us =
-        conn->ask != NULL && kith_timer_is_set(&conn->ask->timer) ? conn->ask->timer.at_us : 0;
-    return ours_us > conn->wait_until_us ? ours_us : conn->wait_until_us;
 }

@@ -21,6 +21,7 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
         chat->had_company = 1;
         report_joined(&chat->report, person);
     } else if (state == KITH_PEER_CONNECTED) {
+        people_refresh(person);
         report_resumed(&chat->report, person);
     } else if (state == KITH_PEER_INTERRUPTED && person != NULL) {
         report_interrupted(&chat->report, person, reason);
@@ -115,6 +116,18 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     report_dial(&chat->report, event, is_first);
 }
 
+static void on_trust(kith_session *session, const kith_trust_question *question, void *user)
+{
+    (void)session;
+    trust_asked(user, question);
+}
+
+static void on_ask_over(kith_session *session, kith_ask *ask, kith_reason reason, void *user)
+{
+    (void)session;
+    trust_over(user, ask, reason);
+}
+
 static void on_closed(kith_session *session, void *user)
 {
     struct chat *const chat = user;
@@ -131,4 +144,6 @@ const kith_callbacks chat_callbacks = {
     .on_listener = on_listener,
     .on_dial = on_dial,
     .on_closed = on_closed,
+    .on_trust = on_trust,
+    .on_ask_over = on_ask_over,
 };

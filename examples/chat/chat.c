@@ -35,7 +35,10 @@ static int open_session(struct chat *chat)
     kith_session_config config = KITH_SESSION_CONFIG_INIT;
     config.display_name = chat->options->name;
     config.session_name = chat->options->session;
-    config.security = chat->options->insecure ? KITH_SECURITY_NONE : KITH_SECURITY_PSK;
+    config.security = chat->options->security;
+    if (chat->options->tls12) {
+        config.min_level = KITH_LEVEL_GROUP;
+    }
     if (chat->options->resume_window_s >= 0) {
         config.resume_window_ms = chat->options->resume_window_s == 0
                                       ? KITH_RESUME_OFF
@@ -48,22 +51,6 @@ static int open_session(struct chat *chat)
         chat->exit_status = err == KITH_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
         report_kith_error(&chat->report, err, "the session could not be opened");
         return -1;
-    }
-    return 0;
-}
-
-static int add_keys(struct chat *chat, const struct keyfile *keyfile)
-{
-    for (size_t i = 0; i < keyfile->count; i++) {
-        const kith_err err =
-            kith_session_add_key(chat->session, &keyfile->keys[i], i == 0 ? KITH_KEY_DIAL : 0);
-        if (err != KITH_OK) {
-            char what[64];
-            snprintf(what, sizeof what, "key %zu of the key file", i + 1);
-            chat->exit_status = EXIT_USAGE;
-            report_kith_error(&chat->report, err, what);
-            return -1;
-        }
     }
     return 0;
 }
@@ -87,6 +74,7 @@ static kith_err dial(struct chat *chat, struct chat_dial *entry, uint32_t give_u
     kith_dial_options how = KITH_DIAL_OPTIONS_INIT;
     how.tag = entry;
     how.give_up_ms = give_up_ms;
+    how.tls12 = chat->options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
     const kith_err err = kith_dial_open(chat->session, entry->url, &how, &opened);
     if (err == KITH_OK) {
         chat->dials_live++;
@@ -116,9 +104,10 @@ static int listen_and_dial(struct chat *chat)
 {
     const struct options *const options = chat->options;
     for (size_t i = 0; i < options->listen_count; i++) {
-        kith_listener *listener;
-        const kith_err err =
-            kith_listen(chat->session, options->listen[i], (void *)options->listen[i], &listener);
+        kith_listen_options how = KITH_LISTEN_OPTIONS_INIT;
+        how.tag = (void *)options->listen[i];
+        how.tls12 = options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
+        const kith_err err = kith_listen_open(chat->session, options->listen[i], &how, NULL);
         if (err != KITH_OK) {
             return cannot_use(chat, err, "--listen", options->listen[i]);
         }
@@ -147,12 +136,14 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
     report_init(&chat->report, options);
     console_open(chat);
     input_init(&chat->input, STDIN_FILENO);
-    if (open_loop(chat) != 0 || open_session(chat) != 0 || add_keys(chat, keyfile) != 0 ||
+    if (open_loop(chat) != 0 || open_session(chat) != 0 || ring_open(chat, keyfile) != 0 ||
+        (options->security == KITH_SECURITY_PKI && trust_open(chat) != 0) ||
         listen_and_dial(chat) != 0) {
         return -1;
     }
     chat->exit_status = EXIT_OK;
     report_open(&chat->report, chat->session);
+    trust_introduce(chat);
     return 0;
 }
 
@@ -160,6 +151,7 @@ void chat_free(struct chat *chat)
 {
     kith_loop_free(&chat->loop); /* closes the session where it is still open */
     console_close(chat);
+    trust_free(&chat->trust);
     while (chat->outbox.first != NULL) {
         outbox_drop(&chat->outbox);
     }
@@ -190,6 +182,9 @@ void chat_turn(struct chat *chat)
         return;
     }
     redial(chat);
+    if (chat->is_quitting) {
+        trust_give_up(chat);
+    }
     if (is_all_in_vain(chat)) {
         report_error(&chat->report, "NOBODY", "see what is said about each of them",
                      "nobody could be reached");

@@ -2,8 +2,8 @@
  *
  * chat.h: one run of the program: the session, the people in it, and the lines on their way to
  * them. chat.c opens, decides when to send and when to leave; callbacks.c hears from Kith;
- * sending.c hands lines over; commands.c reads what was typed; console.c is the terminal at which
- * that happens, where there is one.
+ * sending.c hands lines over; commands.c reads what was typed; trust.c asks about certificates;
+ * console.c is the terminal at which that happens, where there is one.
  */
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
@@ -20,8 +20,10 @@
 #include "outbox.h"
 #include "people.h"
 #include "report.h"
+#include "ring.h"
 #include "screen.h"
 #include "signals.h"
+#include "trust.h"
 
 enum {
     CHAT_FLUSH_MS = 2000, /* to tell everyone that we leave; what was typed is delivered before */
@@ -53,6 +55,8 @@ struct chat {
     kith_loop *loop;
     kith_session *session; /* NULL before it is open and after it is closed */
     struct people people;
+    struct trust trust;
+    struct ring ring;
     struct outbox outbox;
     struct input input;
     struct console console;

@@ -49,6 +49,14 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
         report_peers(&chat->report, &chat->people);
     } else if (is_command(line, "/stats", &rest)) {
         report_stats(&chat->report, chat->session, &chat->people);
+    } else if (is_command(line, "/accept", &rest)) {
+        trust_answer(chat, rest, 1);
+    } else if (is_command(line, "/reject", &rest)) {
+        trust_answer(chat, rest, 0);
+    } else if (is_command(line, "/distrust", &rest)) {
+        trust_revoke(chat, rest);
+    } else if (is_command(line, "/key", &rest)) {
+        ring_command(chat, rest);
     } else if (is_command(line, "/help", &rest)) {
         report_help(&chat->report);
     } else if (is_command(line, "/quit", &rest)) {

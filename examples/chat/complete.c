@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * complete.c: what the tabulator does: the rest of a command, or of the name behind /to, as far as
- * only one thing can be meant.
+ * complete.c: what the tabulator does: the rest of a command, or of the name behind /to or
+ * /distrust, as far as only one thing can be meant.
  */
 #include <string.h>
 
@@ -37,14 +37,17 @@ static void consider(struct candidates *found, const char *candidate)
 
 int complete_line(struct editor *editor, const struct people *people)
 {
-    static const char *const commands[] = {"/to", "/peers", "/stats", "/help", "/quit"};
+    static const char *const commands[] = {"/to",       "/peers", "/stats", "/accept", "/reject",
+                                           "/distrust", "/key",   "/help",  "/quit"};
     struct candidates found = {editor->text, editor->cursor, "", 0};
     if (editor->cursor != editor->bytes || editor->text[0] != '/') {
         return -1;
     }
-    if (strncmp(editor->text, "/to ", 4) == 0) {
-        found.typed += 4;
-        found.typed_bytes -= 4;
+    const size_t command = strcspn(editor->text, " ") + 1;
+    if (strncmp(editor->text, "/to ", command) == 0 ||
+        strncmp(editor->text, "/distrust ", command) == 0) {
+        found.typed += command;
+        found.typed_bytes -= command;
         for (const struct person *person = people->first; person != NULL; person = person->next) {
             consider(&found, person->shown);
         }

@@ -6,8 +6,10 @@
 #include "options.h"
 
 static const char help_text[] =
-    "Usage: kith-chat [--name NAME] [--session NAME] (--key FILE | --insecure)\n"
+    "Usage: kith-chat [--name NAME] [--session NAME] (--key FILE | CERTIFICATES | --insecure)\n"
     "                 [--listen URL]... [--connect URL]... [OPTION]...\n"
+    "       where CERTIFICATES is one or more of: --cert FILE --cert-key FILE, --ca FILE,\n"
+    "                 --system-ca, --known FILE, --trust HOW, --client-certs HOW\n"
     "       kith-chat --new-key FILE\n"
     "       kith-chat (--show-key | --add-key) --key FILE\n"
     "\n"
@@ -17,6 +19,17 @@ static const char help_text[] =
     "  --name NAME      how others see you (default: your login name)\n"
     "  --session NAME   only chats of the same session meet (default: kith-chat)\n"
     "  --key FILE       encrypt, and talk only with those who have the same key file\n"
+    "  --tls12          with --key: also with those who have only TLS 1.2, which proves less\n"
+    "  --cert FILE      encrypt, and show this certificate and those that vouch for it (PEM);\n"
+    "                   without one, a chat can connect to others but not listen\n"
+    "  --cert-key FILE  its private key (PEM)\n"
+    "  --ca FILE        trust whom these CAs vouch for, and these very certificates (PEM)\n"
+    "  --system-ca      trust whom the CAs of this machine vouch for\n"
+    "  --trust HOW      what to do with other certificates: ask (default) or never\n"
+    "  --known FILE     remember there what was answered (made where it is missing)\n"
+    "  --client-certs HOW\n"
+    "                   who connects to us needs a certificate: required (default), wanted\n"
+    "                   (one that is shown must be trusted), none (not asked for)\n"
     "  --insecure       no encryption: anyone on the way can read and change everything\n"
     "  --listen URL     where others can connect, once or more: wss://192.0.2.1:4242,\n"
     "                   wss://*:4242 (all addresses), port 0 = any free port\n"
@@ -41,6 +54,12 @@ static const char help_text[] =
     "  /to NAME TEXT    say it to one; NAME#1a2b tells people of the same name apart\n"
     "  /peers           who is connected, and how\n"
     "  /stats           what has gone to and fro\n"
+    "  /accept [N]      trust the certificate that question N is about (or its name, CN)\n"
+    "  /reject [N]      do not\n"
+    "  /distrust NAME   refuse somebody's certificate from now on\n"
+    "  /key             which keys are in use; with add FILE: more keys let others in;\n"
+    "                   use FILE: and its first one is used to connect;\n"
+    "                   remove NAME [--disconnect]: one is out of use [for those here, too]\n"
     "  /help            the commands\n"
     "  /quit            leave\n"
     "\n"
@@ -55,7 +74,7 @@ static const char help_text[] =
     "  0  all went well, or a signal ended it\n"
     "  1  it could not listen, nobody could be reached, something typed was not delivered,\n"
     "     or another failure\n"
-    "  2  the command line or the key file is wrong\n";
+    "  2  the command line, a key file or a certificate is wrong\n";
 
 const char *options_help(void)
 {

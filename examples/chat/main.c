@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "chat.h"
+#include "files.h"
 #include "guard.h"
 #include "keytool.h"
 #include "signals.h"
@@ -56,20 +57,22 @@ static int make_key(const struct options *options)
 /* Fills keyfile where a key is asked for. Gives an exit status. */
 static int load_keys(const struct options *options, struct keyfile *keyfile)
 {
+    const char *const secret =
+        options->key_file != NULL ? options->key_file : options->cert_key_file;
     struct report report;
     struct keyfile_problem problem;
-    if (options->key_file == NULL) {
+    if (secret == NULL) {
         return EXIT_OK;
     }
     report_init(&report, options);
     guard_process();
-    if (keyfile_read(keyfile, options->key_file, &problem) != 0) {
+    if (options->key_file != NULL && keyfile_read(keyfile, options->key_file, &problem) != 0) {
         report_error(&report, "KEY", problem.hint, "%s", problem.text);
         return EXIT_USAGE;
     }
-    if (keyfile->is_shared) {
-        fprintf(stderr, "kith-chat: warning: others can read %s: say `chmod 600 %s`\n",
-                options->key_file, options->key_file);
+    if (options->key_file != NULL ? keyfile->is_shared : files_is_shared(secret)) {
+        fprintf(stderr, "kith-chat: warning: others can read %s: say `chmod 600 %s`\n", secret,
+                secret);
     }
     return EXIT_OK;
 }

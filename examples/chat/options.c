@@ -89,6 +89,14 @@ enum {
     OPTION_COLOUR,
     OPTION_REDIAL,
     OPTION_NO_REDIAL,
+    OPTION_CERT,
+    OPTION_CERT_KEY,
+    OPTION_CA,
+    OPTION_SYSTEM_CA,
+    OPTION_TRUST,
+    OPTION_KNOWN,
+    OPTION_CLIENT_CERTS,
+    OPTION_TLS12,
     OPTION_VERSION,
     OPTION_HELP = 'h'
 };
@@ -109,6 +117,14 @@ static const struct option known[] = {
     {"color", required_argument, NULL, OPTION_COLOUR},
     {"redial", no_argument, NULL, OPTION_REDIAL},
     {"no-redial", no_argument, NULL, OPTION_NO_REDIAL},
+    {"cert", required_argument, NULL, OPTION_CERT},
+    {"cert-key", required_argument, NULL, OPTION_CERT_KEY},
+    {"ca", required_argument, NULL, OPTION_CA},
+    {"system-ca", no_argument, NULL, OPTION_SYSTEM_CA},
+    {"trust", required_argument, NULL, OPTION_TRUST},
+    {"known", required_argument, NULL, OPTION_KNOWN},
+    {"client-certs", required_argument, NULL, OPTION_CLIENT_CERTS},
+    {"tls12", no_argument, NULL, OPTION_TLS12},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -137,16 +153,78 @@ static int set_resume_window(struct options *options, const char *text,
     return 0;
 }
 
-static int set_colour(struct options *options, const char *when, struct options_problem *problem)
+/* Which of the words text is; -1 with *problem filled for none. */
+static int choose(const char *option, const char *text, const char *const *words, const char *hint,
+                  struct options_problem *problem)
 {
-    static const char *const known_times[] = {"auto", "always", "never"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(when, known_times[i]) == 0) {
-            options->colour = (enum options_colour)i;
-            return 0;
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            return i;
         }
     }
-    return wrong(problem, "say auto, always or never", "--color: not %.40s", when);
+    return wrong(problem, hint, "%s: not %.40s", option, text);
+}
+
+static int set_colour(struct options *options, const char *when, struct options_problem *problem)
+{
+    static const char *const words[] = {"auto", "always", "never", NULL};
+    const int chosen = choose("--color", when, words, "say auto, always or never", problem);
+    options->colour = chosen >= 0 ? (enum options_colour)chosen : options->colour;
+    return chosen < 0 ? -1 : 0;
+}
+
+static int set_trust(struct options *options, const char *how, struct options_problem *problem)
+{
+    static const char *const words[] = {"ask", "never", NULL};
+    const int chosen = choose("--trust", how, words, "say ask or never", problem);
+    options->trust = chosen >= 0 ? (enum options_trust)chosen : options->trust;
+    options->trust_is_given = 1;
+    return chosen < 0 ? -1 : 0;
+}
+
+static int set_client_certs(struct options *options, const char *how,
+                            struct options_problem *problem)
+{
+    static const char *const words[] = {"required", "wanted", "none", NULL};
+    const int chosen =
+        choose("--client-certs", how, words, "say required, wanted or none", problem);
+    options->client_certs = chosen >= 0 ? (kith_client_certificates)chosen : options->client_certs;
+    options->client_certs_are_given = 1;
+    return chosen < 0 ? -1 : 0;
+}
+
+/* A file that is named once. */
+static int set_file(const char **file, const char *option, struct options_problem *problem)
+{
+    if (*file != NULL) {
+        return wrong(problem, "name one file; it may hold several", "%s was given twice", option);
+    }
+    *file = optarg;
+    return 0;
+}
+
+/* The options about certificates. Gives 1 when it is none of them. */
+static int take_certificates(struct options *options, int option, struct options_problem *problem)
+{
+    switch (option) {
+    case OPTION_CERT:
+        return set_file(&options->cert_file, "--cert", problem);
+    case OPTION_CERT_KEY:
+        return set_file(&options->cert_key_file, "--cert-key", problem);
+    case OPTION_CA:
+        return set_file(&options->ca_file, "--ca", problem);
+    case OPTION_KNOWN:
+        return set_file(&options->known_file, "--known", problem);
+    case OPTION_SYSTEM_CA:
+        options->system_ca = 1;
+        return 0;
+    case OPTION_TRUST:
+        return set_trust(options, optarg, problem);
+    case OPTION_CLIENT_CERTS:
+        return set_client_certs(options, optarg, problem);
+    default:
+        return 1;
+    }
 }
 
 static int take(struct options *options, int option, struct options_problem *problem)
@@ -196,12 +274,17 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_NO_REDIAL:
         options->redial = OPTIONS_REDIAL_NO;
         break;
+    case OPTION_TLS12:
+        options->tls12 = 1;
+        break;
     case OPTION_HELP:
         options->help = 1;
         break;
     case OPTION_VERSION:
         options->version = 1;
         break;
+    default:
+        return take_certificates(options, option, problem);
     }
     return 0;
 }
@@ -211,13 +294,96 @@ static int take(struct options *options, int option, struct options_problem *pro
 static int check_scheme(const struct options *options, const char *url,
                         struct options_problem *problem)
 {
-    if (!options->insecure && strncasecmp(url, "ws:", 3) == 0) {
-        return wrong(problem, "write wss://, or --insecure instead of --key to talk in clear",
-                     "%.200s is not encrypted, and --key asks for encryption", url);
+    const int is_plain = options->security == KITH_SECURITY_NONE;
+    if (!is_plain && strncasecmp(url, "ws:", 3) == 0) {
+        return wrong(problem, "write wss://, or --insecure alone to talk in clear",
+                     "%.200s is not encrypted, and %s asks for encryption", url,
+                     options->security == KITH_SECURITY_PSK ? "--key" : "a certificate");
     }
-    if (options->insecure && strncasecmp(url, "wss:", 4) == 0) {
+    if (is_plain && strncasecmp(url, "wss:", 4) == 0) {
         return wrong(problem, "write ws://, or --key FILE instead of --insecure",
                      "%.200s is encrypted, and --insecure asks for no encryption", url);
+    }
+    return 0;
+}
+
+static int check_schemes(const struct options *options, struct options_problem *problem)
+{
+    for (size_t i = 0; i < options->listen_count; i++) {
+        if (check_scheme(options, options->listen[i], problem) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < options->connect_count; i++) {
+        if (check_scheme(options, options->connect[i], problem) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* One of the options that mean certificates, or NULL. */
+static const char *certificate_option(const struct options *options)
+{
+    return options->cert_file != NULL        ? "--cert"
+           : options->cert_key_file != NULL  ? "--cert-key"
+           : options->ca_file != NULL        ? "--ca"
+           : options->system_ca              ? "--system-ca"
+           : options->known_file != NULL     ? "--known"
+           : options->trust_is_given         ? "--trust"
+           : options->client_certs_are_given ? "--client-certs"
+                                             : NULL;
+}
+
+/* One way of three, or the reason why not. */
+static int choose_security(struct options *options, struct options_problem *problem)
+{
+    static const char one[] = "choose one of them";
+    const char *const certificate = certificate_option(options);
+    if (options->key_file != NULL && options->insecure) {
+        return wrong(problem, one, "--key and --insecure contradict each other");
+    }
+    if (certificate != NULL && (options->key_file != NULL || options->insecure)) {
+        return wrong(problem, one, "%s and %s contradict each other", certificate,
+                     options->insecure ? "--insecure" : "--key");
+    }
+    if (certificate == NULL && options->key_file == NULL && !options->insecure) {
+        return wrong(
+            problem,
+            "make one with `kith-chat --new-key FILE` and say --key FILE, or say --cert and "
+            "--cert-key, or --insecure (anyone on the way can then read and change everything)",
+            "no key");
+    }
+    options->security = certificate != NULL ? KITH_SECURITY_PKI
+                        : options->insecure ? KITH_SECURITY_NONE
+                                            : KITH_SECURITY_PSK;
+    if (options->tls12 && options->security != KITH_SECURITY_PSK) {
+        return wrong(problem, "say --key FILE, or leave --tls12 out",
+                     "--tls12 is for connections with a key");
+    }
+    return 0;
+}
+
+static int check_certificates(const struct options *options, struct options_problem *problem)
+{
+    if ((options->cert_file == NULL) != (options->cert_key_file == NULL)) {
+        const int has_cert = options->cert_file != NULL;
+        return wrong(problem, has_cert ? "say --cert-key FILE" : "say --cert FILE",
+                     has_cert ? "--cert needs the private key that goes with it"
+                              : "--cert-key is of no use without its certificate");
+    }
+    if (options->cert_file == NULL && options->listen_count > 0) {
+        return wrong(problem, "say --cert FILE and --cert-key FILE, or only --connect",
+                     "--listen needs a certificate to show");
+    }
+    if (options->cert_file == NULL && options->connect_count == 0) {
+        return wrong(problem, "say --connect URL, or --cert FILE and --cert-key FILE to listen",
+                     "without a certificate of its own a chat can only connect to others");
+    }
+    if (options->trust == OPTIONS_TRUST_NEVER && options->ca_file == NULL && !options->system_ca &&
+        options->known_file == NULL) {
+        return wrong(problem, "say --ca FILE, --system-ca or --known FILE, or --trust ask",
+                     "with --trust never something has to be trusted");
     }
     return 0;
 }
@@ -236,7 +402,7 @@ static int check_alone(const struct options *options, struct options_problem *pr
     return 0;
 }
 
-static int check(const struct options *options, int is_more, struct options_problem *problem)
+static int check(struct options *options, int is_more, struct options_problem *problem)
 {
     if (is_more) {
         return wrong(problem, "see kith-chat --help",
@@ -255,27 +421,15 @@ static int check(const struct options *options, int is_more, struct options_prob
     if (options->show_key || options->add_key) {
         return check_alone(options, problem);
     }
-    if (options->key_file != NULL && options->insecure) {
-        return wrong(problem, "choose one of them", "--key and --insecure contradict each other");
+    if (choose_security(options, problem) != 0 ||
+        (options->security == KITH_SECURITY_PKI && check_certificates(options, problem) != 0)) {
+        return -1;
     }
-    if (options->key_file == NULL && !options->insecure) {
-        return wrong(
-            problem,
-            "make one with `kith-chat --new-key FILE` and say --key FILE, or say --insecure "
-            "(anyone on the way can then read and change everything)",
-            "no key");
+    if (options->listen_count == 0 &&
+        (options->security != KITH_SECURITY_PKI || options->cert_file != NULL)) {
+        options->listen[options->listen_count++] = "any://*:0";
     }
-    for (size_t i = 0; i < options->listen_count; i++) {
-        if (check_scheme(options, options->listen[i], problem) != 0) {
-            return -1;
-        }
-    }
-    for (size_t i = 0; i < options->connect_count; i++) {
-        if (check_scheme(options, options->connect[i], problem) != 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return check_schemes(options, problem);
 }
 
 int options_read(struct options *options, int argc, char **argv, struct options_problem *problem)
@@ -300,9 +454,6 @@ int options_read(struct options *options, int argc, char **argv, struct options_
         if (take(options, option, problem) != 0) {
             return -1;
         }
-    }
-    if (options->listen_count == 0) {
-        options->listen[options->listen_count++] = "any://*:0";
     }
     return check(options, optind < argc, problem);
 }

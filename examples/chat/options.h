@@ -16,18 +16,30 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 enum options_colour { OPTIONS_COLOUR_AUTO, OPTIONS_COLOUR_ALWAYS, OPTIONS_COLOUR_NEVER };
 enum options_redial { OPTIONS_REDIAL_AUTO, OPTIONS_REDIAL_YES, OPTIONS_REDIAL_NO };
+enum options_trust { OPTIONS_TRUST_ASK, OPTIONS_TRUST_NEVER }; /* a certificate with doubts */
 
 struct options {
     char name[KITH_NAME_BYTES_MAX + 1]; /* as given, or the login name */
     const char *session;
-    const char *key_file; /* NULL with --insecure */
-    const char *new_key;  /* not NULL: make a key there and do nothing else */
-    int show_key;         /* show the keys of key_file and do nothing else */
-    int add_key;          /* add one to key_file and do nothing else */
+    kith_security security; /* which of the three ways: --insecure, --key, or certificates */
+    const char *key_file;   /* NULL without --key */
+    const char *new_key;    /* not NULL: make a key there and do nothing else */
+    int show_key;           /* show the keys of key_file and do nothing else */
+    int add_key;            /* add one to key_file and do nothing else */
     const char *listen[OPTIONS_URLS_MAX];
     size_t listen_count;
     const char *connect[OPTIONS_URLS_MAX];
     size_t connect_count;
+    const char *cert_file;     /* our certificate, and those that vouch for it; NULL: none */
+    const char *cert_key_file; /* its private key; not NULL with cert_file */
+    const char *ca_file;       /* the CAs that are trusted; NULL: none */
+    const char *known_file;    /* where verdicts about certificates are kept; NULL: nowhere */
+    int system_ca;             /* trust the CAs of this machine */
+    int trust_is_given;
+    enum options_trust trust;
+    int client_certs_are_given;
+    kith_client_certificates client_certs;
+    int tls12;           /* take and dial TLS 1.2 where the other side has nothing better */
     int resume_window_s; /* -1 = not given, 0 = off */
     int insecure;
     int json;

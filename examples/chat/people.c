@@ -64,13 +64,17 @@ static void relabel(struct people *people)
     }
 }
 
-static void copy_info(struct person *person)
+void people_refresh(struct person *person)
 {
     kith_peer_info info = {.size = sizeof info};
     if (kith_peer_get_info(person->peer, &info) != KITH_OK) {
         return;
     }
     person->level = info.level;
+    person->has_certificate = info.chain_count > 0;
+    if (person->has_certificate) {
+        sha256(info.chain[0].der, info.chain[0].der_bytes, person->sha256);
+    }
     snprintf(person->transport, sizeof person->transport, "%s", info.transport);
     snprintf(person->cipher, sizeof person->cipher, "%s", info.cipher);
     snprintf(person->address, sizeof person->address, "%s", info.remote_address);
@@ -93,7 +97,7 @@ struct person *people_add(struct people *people, kith_peer *peer)
             person->digits[digits++] = *c;
         }
     }
-    copy_info(person);
+    people_refresh(person);
     kith_peer_set_user(peer, person);
     struct person **end = &people->first;
     while (*end != NULL) {
@@ -158,6 +162,11 @@ static size_t matches_quoted(const struct person *person, const char *text)
     const size_t inside = matches(person, name);
     const size_t end = quoted + digits_at(person, text + quoted);
     return inside == strlen(name) && inside > 0 && is_end(text[end]) ? end : 0;
+}
+
+int people_could_be(const struct person *person, const char *text)
+{
+    return matches(person, text) > 0 || matches_quoted(person, text) > 0;
 }
 
 struct person *people_find(const struct people *people, const char *text, const char **rest,

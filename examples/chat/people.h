@@ -13,6 +13,8 @@
 
 #include <kith/kith.h>
 
+#include "sha256.h"
+
 #define PEOPLE_ADDRESS_BYTES_MAX 80
 #define PEOPLE_CIPHER_BYTES_MAX  64
 #define PEOPLE_LABEL_BYTES_MAX   (KITH_NAME_BYTES_MAX + 1 + 32)
@@ -31,10 +33,12 @@ struct person {
     char cipher[PEOPLE_CIPHER_BYTES_MAX];
     char address[PEOPLE_ADDRESS_BYTES_MAX];
     kith_level level;
-    int is_owed;         /* the line being sent has still to go to this one */
-    int is_waiting;      /* its queue is full; on_writable will come */
-    uint64_t on_the_way; /* messages to it of which the fate is not known */
-    unsigned channel;    /* the one on which they are */
+    int has_certificate;          /* it has shown one, */
+    uint8_t sha256[SHA256_BYTES]; /* of this fingerprint */
+    int is_owed;                  /* the line being sent has still to go to this one */
+    int is_waiting;               /* its queue is full; on_writable will come */
+    uint64_t on_the_way;          /* messages to it of which the fate is not known */
+    unsigned channel;             /* the one on which they are */
 };
 
 struct people {
@@ -46,6 +50,9 @@ struct people {
 /* Adds a connected peer and sets the peer's user pointer to its person. NULL: out of memory. */
 struct person *people_add(struct people *people, kith_peer *peer);
 
+/* Notes how the person is connected now, which is another way after a lost connection. */
+void people_refresh(struct person *person);
+
 /* Removes and frees. */
 void people_remove(struct people *people, struct person *person);
 
@@ -54,6 +61,9 @@ void people_remove(struct people *people, struct person *person);
  * *is_ambiguous: more than one. */
 struct person *people_find(const struct people *people, const char *text, const char **rest,
                            int *is_ambiguous);
+
+/* 1 when text begins with what may name this person, as above; also where it may name others. */
+int people_could_be(const struct person *person, const char *text);
 
 /* Text of a level: "IDENTITY". */
 const char *people_level_name(kith_level level);

@@ -107,7 +107,9 @@ void report_line(struct report *report, const char *format, ...)
 void report_open(struct report *report, const kith_session *session)
 {
     const struct options *const options = report->options;
-    const char *const security = options->insecure ? "NONE" : "PSK";
+    const char *const security = options->security == KITH_SECURITY_NONE  ? "NONE"
+                                 : options->security == KITH_SECURITY_PSK ? "PSK"
+                                                                          : "PKI";
     if (report->json) {
         struct json json;
         char id[37];
@@ -133,10 +135,14 @@ void report_open(struct report *report, const kith_session *session)
 static void say_reachable(struct report *report, const char *url)
 {
     const struct options *const options = report->options;
+    const char *const how = options->security == KITH_SECURITY_NONE  ? "--insecure"
+                            : options->security == KITH_SECURITY_PSK ? "--key FILE"
+                            : options->client_certs == KITH_CLIENT_CERTIFICATES_REQUIRED
+                                ? "--cert FILE --cert-key FILE"
+                                : "--trust ask";
     const int is_default = strcmp(options->session, "kith-chat") == 0;
-    report_line(report, "listening: others connect with kith-chat %s%s%s --connect %s",
-                options->insecure ? "--insecure" : "--key FILE", is_default ? "" : " --session ",
-                is_default ? "" : options->session, url);
+    report_line(report, "listening: others connect with kith-chat %s%s%s --connect %s", how,
+                is_default ? "" : " --session ", is_default ? "" : options->session, url);
 }
 
 void report_listening(struct report *report, const char *url, const char *asked)
@@ -181,17 +187,20 @@ static const char *dial_state(kith_dial_event_kind kind)
 
 /* What the user of this program can do about a dial that failed; Kith's own words know nothing of
  * its options. */
-static const char *dial_hint(kith_reason reason)
+static const char *dial_hint(kith_reason reason, kith_security security)
 {
     switch ((int)reason) {
     case KITH_REASON_AUTH:
-        return "do both sides use the same key file?";
+        return security == KITH_SECURITY_PKI ? "do both sides use certificates?"
+                                             : "do both sides use the same key file?";
+    case KITH_REASON_UNTRUSTED:
+        return "each side has to trust what the other one shows: see --cert, --ca and /accept";
     case KITH_REASON_SESSION:
         return "both sides need the same --session";
     case KITH_REASON_SELF:
         return "give the URL of another chat";
     case KITH_REASON_NOT_KITH:
-        return "check the port, and that both sides say --key or both --insecure";
+        return "check the port, and that both sides say --key, both --cert, or both --insecure";
     case KITH_REASON_REFUSED:
     case KITH_REASON_TIMEOUT:
     case KITH_REASON_UNREACHABLE:
@@ -247,7 +256,7 @@ void report_dial(struct report *report, const kith_dial_event *event, int is_fir
         char text[1024];
         snprintf(text, sizeof text, "no connection to %s: %s (%s)", event->url,
                  kith_reason_text(event->reason), event->detail);
-        put_error(report, text, dial_hint(event->reason));
+        put_error(report, text, dial_hint(event->reason, report->options->security));
     }
 }
 

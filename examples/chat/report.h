@@ -16,7 +16,9 @@
 
 #include "options.h"
 #include "people.h"
+#include "ring.h"
 #include "screen.h"
+#include "trust.h"
 
 /* The channels of messages, also as the key "channel" of the event. Another one is like the first.
  */
@@ -72,10 +74,23 @@ void report_remember(struct report *report, uint64_t line, const char *text, siz
 /* What became of the line of that number; person NULL: there was nobody to send it to. */
 void report_fate(struct report *report, const struct person *person, uint64_t line, kith_fate fate);
 
-/* The answers to /peers, /stats and /help. */
+/* The answers to /peers, /stats, /key and /help. */
 void report_peers(struct report *report, const struct people *people);
 void report_stats(struct report *report, const kith_session *session, const struct people *people);
+void report_keys(struct report *report, const struct ring *ring);
 void report_help(struct report *report);
+
+/* ---- report_trust.c ---- */
+
+/* Our certificate, for the other side to compare. */
+void report_own_certificate(struct report *report, const struct certificate *own);
+/* A question about a certificate; what became of it: answered, or over by itself. */
+void report_question(struct report *report, const struct ask *ask);
+void report_answer(struct report *report, const struct ask *ask, kith_reason reason);
+/* A certificate was refused without a question. */
+void report_refused(struct report *report, const struct ask *ask, const char *why);
+/* Somebody's certificate is refused from now on. */
+void report_distrusted(struct report *report, const struct person *person);
 
 /* How a person is called: by its label, on a screen as people.h says. */
 const char *report_label(const struct report *report, const struct person *person);

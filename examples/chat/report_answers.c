@@ -124,7 +124,7 @@ void report_stats(struct report *report, const kith_session *session, const stru
     }
     report_line(report,
                 "connections: %" PRIu64 " in, %" PRIu64 " out, %" PRIu64 " authenticated; refused: "
-                "%" PRIu64 " for their key, %" PRIu64 " for what they sent, %" PRIu64
+                "%" PRIu64 " for their key or certificate, %" PRIu64 " for what they sent, %" PRIu64
                 " for other reasons",
                 all.links_accepted, all.links_dialled, all.links_authenticated, all.refused_auth,
                 all.refused_protocol, all.refused_other);
@@ -139,6 +139,26 @@ void report_stats(struct report *report, const kith_session *session, const stru
     }
 }
 
+void report_keys(struct report *report, const struct ring *ring)
+{
+    if (report->json) {
+        struct json json;
+        report_begin(report, &json, "keys");
+        json_text(&json, "connect", ring->names[ring->dial]);
+        json_open(&json, "names", '[');
+        for (size_t i = 0; i < ring->count; i++) {
+            json_text(&json, NULL, ring->names[i]);
+        }
+        json_close(&json, ']');
+        report_end(report, &json);
+        return;
+    }
+    for (size_t i = 0; i < ring->count; i++) {
+        report_line(report, "key %s lets others in%s", ring->names[i],
+                    i == ring->dial ? ", and is used to connect" : "");
+    }
+}
+
 void report_help(struct report *report)
 {
     static const char *const lines[] = {
@@ -146,6 +166,10 @@ void report_help(struct report *report)
         "/to NAME TEXT  say it to one; NAME#1a2b tells people of the same name apart",
         "/peers         who is connected, and how",
         "/stats         what has gone to and fro",
+        "/accept [N]    trust the certificate that question N is about",
+        "/reject [N]    do not",
+        "/distrust NAME refuse somebody's certificate from now on",
+        "/key [...]     keys in use; add FILE, use FILE, remove NAME [--disconnect]",
         "/help          this",
         "/quit          leave",
     };

@@ -14,12 +14,17 @@
 
 void report_put_person(struct json *json, const struct person *person)
 {
+    char sha256[SHA256_HEX_BYTES + 1] = "";
     json_text(json, "id", person->id);
     json_text(json, "name", person->name);
     json_text(json, "transport", person->transport);
     json_text(json, "cipher", person->cipher);
     json_text(json, "level", people_level_name(person->level));
     json_text(json, "address", person->address);
+    if (person->has_certificate) {
+        sha256_hex(person->sha256, sha256);
+    }
+    json_text(json, "sha256", sha256);
 }
 
 static void put_peer_event(struct report *report, const struct person *person, const char *state,
@@ -49,8 +54,8 @@ void report_interrupted(struct report *report, const struct person *person, kith
     if (report->json) {
         put_peer_event(report, person, "interrupted", reason, "");
     } else {
-        report_line(report, "%s is out of reach (%s); lines to it wait", person->label,
-                    kith_reason_text(reason));
+        report_line(report, "%s is out of reach (%s); lines to it wait",
+                    report_label(report, person), kith_reason_text(reason));
     }
 }
 
@@ -59,7 +64,7 @@ void report_resumed(struct report *report, const struct person *person)
     if (report->json) {
         put_peer_event(report, person, "resumed", KITH_REASON_NONE, "");
     } else {
-        report_line(report, "%s is back", person->label);
+        report_line(report, "%s is back", report_label(report, person));
     }
 }
 

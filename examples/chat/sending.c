@@ -37,12 +37,15 @@ void chat_forget_recipient(struct chat *chat, struct person *person)
 /* Says why a name names nobody, and which ones would. */
 static void say_no_such_name(struct chat *chat, const struct outbox_line *line, int is_ambiguous)
 {
-    char hint[512] = "connected are:";
-    size_t used = strlen(hint);
+    char hint[512];
+    size_t used =
+        (size_t)snprintf(hint, sizeof hint, is_ambiguous ? "say one of:" : "connected are:");
     for (const struct person *person = chat->people.first; person != NULL && used < sizeof hint;
          person = person->next) {
-        used += (size_t)snprintf(hint + used, sizeof hint - used, " %s",
-                                 report_label(&chat->report, person));
+        if (!is_ambiguous || people_could_be(person, line->text)) {
+            used += (size_t)snprintf(hint + used, sizeof hint - used, " %s",
+                                     report_label(&chat->report, person));
+        }
     }
     report_error(&chat->report, is_ambiguous ? "AMBIGUOUS" : "NOT_FOUND", hint, "/to %.80s: %s",
                  line->text, is_ambiguous ? "more than one has this name" : "nobody has this name");

@@ -42,6 +42,10 @@ static void add_person(struct line *line, const struct person *person)
 {
     kith_peer_info info = {.size = sizeof info};
     (void)kith_peer_get_info(person->peer, &info);
+    if (kith_peer_get_state(person->peer) == KITH_PEER_INTERRUPTED) {
+        add(line, "%s out of reach", person->shown);
+        return;
+    }
     add(line, "%s %s %s", person->shown, person->transport, level_text(person->level));
     if (info.rtt_us >= 10000) {
         add(line, " %u ms", (unsigned)(info.rtt_us / 1000));
@@ -66,6 +70,10 @@ void status_write(const struct chat *chat, char *out, size_t room)
     for (const struct person *person = chat->people.first; person != NULL; person = person->next) {
         add(&line, " | ");
         add_person(&line, person);
+    }
+    if (chat->trust.count > 0) {
+        add(&line, " | %zu %s: /accept or /reject", chat->trust.count,
+            chat->trust.count == 1 ? "question" : "questions");
     }
     for (size_t i = 0; i < chat->options->connect_count; i++) {
         if (chat->dials[i].is_trying) {

@@ -3,6 +3,7 @@
 import re
 
 import schema
+from certificates import alone
 from cases_talk import pair
 from harness import case, check, free_port
 
@@ -12,7 +13,8 @@ def help_and_version(c):
     shown = c.run("--help")
     check(shown.status == 0 and not shown.stderr, f"--help: {shown.status}, {shown.stderr_text()}")
     for word in ("--name", "--session", "--key", "--insecure", "--listen", "--connect", "--json",
-                 "--verbose", "--new-key", "--help", "--version", "/to", "/peers", "/stats", "Exit status"):
+                 "--verbose", "--new-key", "--cert", "--trust", "--tls12", "/accept", "/key",
+                 "--help", "--version", "/to", "/peers", "/stats", "Exit status"):
         check(word in shown.stdout_text(), f"--help does not tell of {word}")
     check(c.run("-h").stdout == shown.stdout, "-h says something else than --help")
     version = c.run("--version")
@@ -80,7 +82,7 @@ def json_schema(c):
     alice, bob = pair(c, key)
     bob.say("hello")
     bob.expect("delivered")
-    for line in ("/peers", "/stats", "/help", "/dance", "/to nobody hello"):
+    for line in ("/peers", "/stats", "/key", "/help", "/dance", "/to nobody hello"):
         bob.say(line)
     bob.expect("undelivered")
     stats = bob.expect("stats")
@@ -98,7 +100,15 @@ def json_schema(c):
     stranger.expect("dial", state="failed")
     stranger.expect_exit(1)
     alice.leave()
-    chats = (alice, bob, carol, stranger)
+    one, two = alone(c, "dave"), alone(c, "eve")
+    dave = c.chat("dave", "--ca", two.cert, *one.options())
+    eve = c.chat("eve", "--connect", dave.url(), *two.options())
+    eve.expect("question")
+    eve.say("/accept")
+    eve.expect_peer("dave")
+    eve.leave()
+    dave.leave()
+    chats = (alice, bob, carol, stranger, dave, eve)
     seen = {event["event"] for chat in chats for event in chat.events}
     check(seen == set(schema.EVENTS), f"never seen: {set(schema.EVENTS) - seen}")
     for chat in chats:

@@ -162,11 +162,15 @@ def names_alike(c):
     alice = c.chat("alice", key=key)
     bobs = [c.chat("bob the great", "--connect", alice.url(), key=key) for _ in range(2)]
     alice.expect_peer("bob the great", count=2)
+    carol = c.chat("carol", "--connect", alice.url(), key=key)
+    alice.expect_peer("carol")
     alice.say("/to bob the great which one?")
     error = alice.expect("error", code="AMBIGUOUS")
     alice.expect("undelivered", ticket=1, to="", fate="UNSENT")
     labels = re.findall(r"bob the great#[0-9a-f]{4,}", error["hint"])
     check(len(set(labels)) == 2, f"two different labels were to be offered: {error['hint']}")
+    check("carol" not in error["hint"], f"carol cannot be meant: {error['hint']}")
+    carol.leave()
     for chat in bobs:
         mine = chat.expect("open")["id"].replace("-", "")
         label = next(label for label in labels if mine.startswith(label.split("#")[1]))

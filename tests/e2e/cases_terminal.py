@@ -479,6 +479,16 @@ def undelivered_on_a_terminal(c):
 
 
 @case
+def out_of_reach_on_the_status(c):
+    """Whoever is waited for is shown so, until he is back or the waiting is over."""
+    alice, bob, _, _ = with_bob(c)
+    bob.send_signal(signal.SIGKILL)
+    alice.expect_below(r"^1 connected \| bob out of reach$")
+    alice.expect_said(CLOCK + r"\* bob is out of reach")
+    alice.leave()
+
+
+@case
 def redial(c):
     """A lost connection comes back by itself where a person waits, and is not tried where not."""
     key = c.new_key()

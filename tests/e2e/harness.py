@@ -59,9 +59,10 @@ class Case:
         return str(path)
 
     def chat(self, name, *options, key=None, insecure=False, json_mode=True, **more):
-        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where."""
+        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it has nothing to
+        show to who would connect."""
         options = list(options)
-        if "--listen" not in options:
+        if "--listen" not in options and (key is not None or insecure or "--cert" in options):
             options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
         if key is not None:
             options += ["--key", str(key)]
@@ -71,6 +72,12 @@ class Case:
             options += ["--json"]
         argv = [self.program("kith-chat"), "--name", name, *options]
         return (Chat if json_mode else Process)(self, name, argv, **more)
+
+    def start(self, program, *arguments, kind=None, **more):
+        """Starts somebody else's program, which is looked for where the system has them."""
+        if not shutil.which(program):
+            raise Failure(f"{program} is not installed; tests/run does that")
+        return (kind or Process)(self, program, [program, *map(str, arguments)], **more)
 
     def run(self, *arguments, program="kith-chat", **more):
         """Runs a program to its end with empty input; gives the process."""

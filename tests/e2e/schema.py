@@ -20,7 +20,8 @@ def is_whole(value):
 
 
 def is_peer(value):
-    keys = {"id", "name", "transport", "cipher", "level", "address", "rtt_us"}
+    keys = {"id", "name", "transport", "cipher", "level", "address", "sha256",
+            "rtt_us"}
     return isinstance(value, dict) and set(value) == keys and is_id(value["id"]) \
         and is_whole(value["rtt_us"])
 

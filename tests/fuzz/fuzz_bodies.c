@@ -12,6 +12,7 @@
 #include "base/url.h"
 #include "base/wire.h"
 #include "protocol/adopt.h"
+#include "protocol/info.h"
 #include "protocol/auth.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"

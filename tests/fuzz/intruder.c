@@ -71,8 +71,8 @@ size_t intruder_table(struct intruders *all, int with_fresh, uint8_t out[KITH_AD
 
 void intruder_shake(struct stranger *eve, unsigned which, size_t at, unsigned change)
 {
-    static const struct kith_info own = {"Eve", {0, 0, 0}};
-    uint8_t body[KITH_AUTH_BYTES_MAX];
+    static const struct kith_info own = {.name = "Eve"};
+    uint8_t body[KITH_INFO_OWN_BYTES_MAX];
     const uint8_t *came;
     static const uint64_t types[] = {KITH_FRAME_HELLO, KITH_FRAME_AUTH, KITH_FRAME_INFO,
                                      KITH_FRAME_ADOPT};

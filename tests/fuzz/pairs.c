@@ -130,7 +130,7 @@ void pair_put(struct pair *pair, size_t size, int ticketed, int fails, int lends
         shares_made++;
     }
     sender.fail_from = fails ? sender.requests + (unsigned)fails : 0;
-    err = lends ? kith_lane_tx_share(&pair->tx, payload, ticket, 0)
+    err = lends ? kith_lane_tx_share(&pair->tx, payload, ticket)
                 : kith_lane_tx_put(&pair->tx, bytes, size, ticket);
     sender.fail_from = 0;
     if (err == KITH_OK) {

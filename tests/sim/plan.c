@@ -295,7 +295,7 @@ static void draw_no_memory(struct sim_plan *plan, struct sim_random *random)
     plan->weights[SIM_OP_FAMINE] = 20;
     plan->weights[SIM_OP_MANY] = 10;
     plan->weights[SIM_OP_DATAGRAM] = 20;
-    plan->weights[SIM_OP_THREAD] = 0;
+    plan->weights[SIM_OP_THREAD] = 20;
 }
 
 const struct sim_scenario sim_scenarios[] = {

@@ -106,7 +106,6 @@ Test(adopt, random_bytes)
         uint8_t body[60];
         size_t length = bench_below(&random, sizeof body);
         struct kith_adopt adopt;
-        struct kith_info info;
         struct kith_close close;
         bench_fill(&random, body, length);
         if (i % 2 == 0 && length > 3) {
@@ -123,35 +122,10 @@ Test(adopt, random_bytes)
         if (kith_credit_decode(body, length, &adopt.lanes[0])) {
             cr_assert_leq(adopt.lanes[0].received, adopt.lanes[0].limit);
         }
-        if (kith_info_decode(body, length, &info)) {
-            cr_assert_leq(strlen(info.name), 63);
-        }
         if (kith_close_decode(body, length, &close)) {
             cr_assert_leq(strlen(close.text), KITH_REASON_TEXT_BYTES_MAX);
         }
     }
-}
-
-Test(adopt, info)
-{
-    uint8_t body[KITH_INFO_BYTES_MAX];
-    struct kith_info info;
-    memset(body, 'n', sizeof body);
-    body[0] = 63;
-    cr_assert(kith_info_decode(body, 64, &info));
-    body[0] = 64; /* one too many */
-    cr_assert(!kith_info_decode(body, 65, &info));
-    body[0] = 0;
-    cr_assert(!kith_info_decode(body, 1, &info));
-    body[0] = 2;
-    body[3] = 127; /* an extension that may not be skipped */
-    body[4] = body[5] = 0;
-    cr_assert(!kith_info_decode(body, 6, &info));
-    body[3] = 128;
-    cr_assert(kith_info_decode(body, 6, &info));
-    cr_assert_str_eq(info.name, "nn");
-    body[5] = 1; /* longer than there is */
-    cr_assert(!kith_info_decode(body, 6, &info));
 }
 
 Test(adopt, close_texts)

@@ -246,8 +246,8 @@ static void talk_to_ada(void)
 /* A whole handshake, as dialer or acceptor, then `frames` frames of anything. */
 static void attack(uint64_t seed, unsigned one_in, int frames)
 {
-    const struct kith_info info = {"Eve", {0, 0, 0}};
-    uint8_t body[KITH_AUTH_BYTES_MAX], out[KITH_ADOPT_BYTES_MAX];
+    const struct kith_info info = {.name = "Eve"};
+    uint8_t body[KITH_INFO_OWN_BYTES_MAX], out[KITH_ADOPT_BYTES_MAX];
     const uint8_t *came;
     uint64_t offset = 0;
     size_t length;

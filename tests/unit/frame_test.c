@@ -100,7 +100,7 @@ static void add(uint64_t type, const void *body, size_t length)
 static void add_random_frame(void)
 {
     static const uint64_t types[] = {0x02, 0x04, 0x06, 0x08, 0x0a,   0x10,   0x12,
-                                     0x18, 0x1a, 0x1c, 0x21, 0x2021, 0x4001, 0x10000001};
+                                     0x18, 0x1a, 0x1c, 0x23, 0x2023, 0x4001, 0x10000001};
     static uint8_t body[70000];
     uint64_t type = types[bench_below(&bench.random, 14)];
     size_t length = 0, at;
@@ -206,7 +206,7 @@ Test(frame, lengths_of_bodies)
     } rules[] = {{0x02, 136, 136}, {0x04, 105, 1024}, {0x06, 2, 4096}, {0x08, 5, 32768},
                  {0x0a, 4, 32768}, {0x10, 3, 65553},  {0x12, 4, 32},   {0x18, 1, 131},
                  {0x1a, 8, 8},     {0x1c, 8, 8},      {0x1f, 2, 16},   {0x0e, 1, 8}};
-    static const uint64_t unknown[] = {0x00, 0x01, 0x03, 0x0c, 0x14, 0x21, 0x2021};
+    static const uint64_t unknown[] = {0x00, 0x01, 0x03, 0x0c, 0x14, 0x23, 0x2023};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         cr_assert(kith_frame_known(rules[i].type));
         cr_assert_str_neq(kith_frame_name(rules[i].type), "?");

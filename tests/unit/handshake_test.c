@@ -698,20 +698,3 @@ Test(handshake, a_second_association_on_one_link)
     cr_assert_eq(stranger_expect_end(&eve), KITH_REASON_PROTOCOL);
     close_world();
 }
-
-Test(handshake, another_incarnation_of_a_connected_peer)
-{
-    struct stranger twin;
-    open_plain();
-    meet(1);
-    stranger_shake(&eve);
-    twin_of_eve(&twin);
-    twin.hello.incarnation[0] ^= 1;
-    cr_assert(stranger_connect(&twin));
-    stranger_authenticate(&twin);
-    cr_assert_eq(stranger_expect_end(&twin), KITH_REASON_ID_IN_USE);
-    stranger_end(&twin);
-    actor_expect(ada, 1, 1);
-    cr_assert(!eve.was_closed);
-    close_world();
-}

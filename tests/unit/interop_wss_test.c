@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * interop_wss_test.c: other people's TLS against ours: openssl and gnutls-cli as programs. They
- * shake hands, upgrade to WebSocket by hand, and read how a session closes on one who is no peer;
- * and they take our dials.
+ * shake hands, upgrade to WebSocket by hand, exchange HELLO, and read how a session closes on one
+ * who is no peer; and they take our dials. A whole handshake through others' TLS: tests/interop.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -110,8 +110,45 @@ static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: web
                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                               "Sec-WebSocket-Protocol: kith.v1\r\n\r\n";
 
-/* It is connected: upgrades, says what no peer says, and reads how it is turned away: a CLOSE frame
- * with PROTOCOL (8), then WebSocket's close with 4008. */
+/* What channel our side sees, so that the HELLO which goes through somebody else's TLS says so too.
+ */
+static const struct kith_link_info *seen(void)
+{
+    cr_assert_neq(ada.session->conns.next, &ada.session->conns, "there is no connection");
+    return &KITH_CONTAINER(ada.session->conns.next, struct kith_conn, node)->link_info;
+}
+
+/* Says HELLO as a peer would, in a WebSocket frame with a mask of zeros, and reads Ada's: she says
+ * it only to whom hers may be shown. */
+static void say_hello(void)
+{
+    static const unsigned char head[] = {0x82, 0x80 | 126, 0,    3 + KITH_HELLO_BYTES, 0, 0, 0,
+                                         0,    2,          0x40, KITH_HELLO_BYTES};
+    static const unsigned char begin_of_theirs[] = {2, 0x40, KITH_HELLO_BYTES, 'K', 'I', 'T', 'H',
+                                                    1, 1};
+    unsigned char whole[sizeof head + KITH_HELLO_BYTES];
+    uint8_t seed[32] = {7};
+    struct kith_hello hello = {.version_min = 1,
+                               .version_max = 1,
+                               .channel = (uint8_t)seen()->channel,
+                               .channel_best = (uint8_t)seen()->channel,
+                               .bindings = KITH_BINDING_EXPORTER_BIT,
+                               .level_min = KITH_LEVEL_NONE,
+                               .tls_version = seen()->tls_version,
+                               .cipher_suite = seen()->cipher_suite};
+    cr_assert_eq(kith_default_crypto.ed25519_public(seed, hello.key), KITH_OK);
+    cr_assert_eq(kith_hello_session_tag(&kith_default_crypto, hello.nonce,
+                                        ada.session->config.session_name, hello.session_tag),
+                 KITH_OK);
+    memcpy(whole, head, sizeof head);
+    kith_hello_encode(&hello, whole + sizeof head);
+    say(whole, sizeof whole);
+    expect(begin_of_theirs, sizeof begin_of_theirs);
+    expect(ada.session->key, sizeof ada.session->key);
+}
+
+/* It is connected: upgrades, says HELLO and is answered, then says what no peer says, and reads how
+ * it is turned away: a CLOSE frame with PROTOCOL (8), then WebSocket's close with 4008. */
 static void upgrade_and_be_refused(void)
 {
     static const unsigned char garbage[] = {0x82, 0x84, 0, 0, 0, 0, 'a', 'b', 'c', 'd'};
@@ -120,6 +157,7 @@ static void upgrade_and_be_refused(void)
     say(request, sizeof request - 1);
     expect("HTTP/1.1 101", 12);
     expect("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28); /* RFC 6455 §1.3 */
+    say_hello();
     say(garbage, sizeof garbage);
     expect(farewell, sizeof farewell);
     expect(closed, sizeof closed);

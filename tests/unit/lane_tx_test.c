@@ -311,7 +311,7 @@ Test(lane_tx, lends_what_take_would_copy)
         cr_assert(credit(0, 0, 0, 1 << 20));
         cr_assert_eq(put(0, 0, 0), KITH_OK);
         cr_assert_eq(put(0, 100, 0), KITH_OK);
-        cr_assert_eq(kith_lane_tx_share(&lanes[0], payload, 0, 0), KITH_OK);
+        cr_assert_eq(kith_lane_tx_share(&lanes[0], payload, 0), KITH_OK);
         cr_assert_eq(put(0, 3, 0), KITH_OK);
         kith_payload_unref(payload);
         if (!lending) {
@@ -337,7 +337,7 @@ Test(lane_tx, one_slice_for_a_copied_message_two_for_a_shared_one)
     payload = kith_payload_new(&bench.env, message, 10, NULL, NULL);
     cr_assert(credit(0, 0, 0, 1 << 20));
     cr_assert_eq(put(0, 10, 0), KITH_OK);
-    cr_assert_eq(kith_lane_tx_share(&lanes[0], payload, 0, 0), KITH_OK);
+    cr_assert_eq(kith_lane_tx_share(&lanes[0], payload, 0), KITH_OK);
     kith_payload_unref(payload);
     cr_assert_eq(peek(0, 16, 1000), 22);
     cr_assert_eq(slice_count, 3);

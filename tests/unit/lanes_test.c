@@ -287,7 +287,8 @@ Test(lanes, early_bytes_have_the_same_limits)
 {
     static const struct {
         uint64_t lane, offset;
-    } wrong[] = {{8, 0}, {0, 1}, {0, UINT64_MAX}, {7, KITH_WINDOW_BYTES_FIRST}};
+    } wrong[] = {
+        {8, 0}, {0, KITH_WINDOW_BYTES_FIRST - 1}, {0, UINT64_MAX}, {7, KITH_WINDOW_BYTES_FIRST}};
     static char bytes[KITH_WINDOW_BYTES_FIRST + 1] = "\1x";
     for (size_t i = 0; i < 5; i++) {
         open_shaken();
@@ -304,6 +305,41 @@ Test(lanes, early_bytes_have_the_same_limits)
         cr_assert_eq(ada->count[ACTOR_CONNECTED], 0);
         expect_protocol();
     }
+}
+
+/* The other side has begun its lanes on this link twice, and what is left of the first time comes
+ * among the bytes of the second. */
+Test(lanes, early_bytes_of_two_beginnings)
+{
+    uint8_t body[KITH_ADOPT_BYTES_MAX];
+    open_shaken();
+    stranger_make(&eve, &strangers, ada, -1); /* so that the session is the arbiter */
+    cr_assert(stranger_connect(&eve));
+    stranger_authenticate(&eve);
+    say_lane(2, 3, "d", 1); /* behind a gap */
+    say_lane(2, 0, "\4a", 2);
+    say_lane(2, 4, "d", 1);
+    say_lane(2, 0, "\4", 1);
+    say_lane(2, 1, "abc", 3);
+    say_lane(2, 0, "\4ab", 3);
+    say_lane(2, 6, "?", 1);
+    say_lane(2, 4, "d\1e", 3);
+    cr_assert_eq(ada->count[ACTOR_MESSAGE], 0);
+    world.is_tampered = 1;
+    stranger_hear(&eve);
+    {
+        const uint8_t *adopt;
+        size_t length;
+        cr_assert(stranger_find(&eve, KITH_FRAME_ADOPT, &adopt, &length));
+        cr_assert(kith_adopt_decode(adopt, length, 1, &eve.adopt));
+    }
+    stranger_frame(&eve, KITH_FRAME_ADOPTED, body, kith_adopt_encode(&eve.adopt, 0, body));
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+    cr_assert_eq(ada->count[ACTOR_MESSAGE], 2);
+    cr_assert_eq(ada->bytes_came, 5);
+    cr_assert(!eve.was_closed);
+    stranger_end(&eve);
+    world_close(&world);
 }
 
 Test(lanes, lane_pieces_of_nothing_have_a_rate)

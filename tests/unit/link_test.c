@@ -283,7 +283,7 @@ Test(link, pongs_have_a_rate)
 
 Test(link, skipped_frames_have_a_rate)
 {
-    expect_rate("\x21\x02xx", 4, KITH_IDLE_FRAMES_PER_S_MAX);
+    expect_rate("\x23\x02xx", 4, KITH_IDLE_FRAMES_PER_S_MAX);
     expect_rate("\x60\x21\x00", 3, KITH_IDLE_FRAMES_PER_S_MAX);
 }
 

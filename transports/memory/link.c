@@ -157,8 +157,9 @@ static int key_fits(struct kith_endpoint *acceptor, const kith_key *key)
 
 static void meet(struct kith__mem_link *link, struct kith__mem_port *port, const kith_key *key)
 {
+    const char *remote = link->hub->has_addresses ? "hub:0" : "memory";
     struct kith_endpoint *acceptor = port->base.endpoint; /* the port may be closed inside */
-    struct kith__mem_link *other = (struct kith__mem_link *)kith_up_accepted(&port->base, "memory");
+    struct kith__mem_link *other = (struct kith__mem_link *)kith_up_accepted(&port->base, remote);
     if (other == NULL) {
         kith__mem_cut(link, KITH_REASON_REFUSED, "the other side takes no connection now");
         return;
@@ -166,7 +167,7 @@ static void meet(struct kith__mem_link *link, struct kith__mem_port *port, const
     begin(other, link->hub, link->is_secure, KITH__MEM_SHAKING);
     other->number = link->number;
     other->is_spliced = link->is_spliced;
-    kith_text_copy(other->remote, sizeof other->remote, "memory");
+    kith_text_copy(other->remote, sizeof other->remote, remote);
     link->other = other;
     other->other = link;
     link->stage = KITH__MEM_SHAKING;
@@ -319,6 +320,7 @@ void kith__mem_info(struct kith_link *base, struct kith_link_info *out)
     out->cipher = link->is_secure ? "TLS_AES_128_GCM_SHA256" : "";
     out->psk_identity = link->identity;
     out->remote_address = link->remote;
+    out->local_address = "hub:0";
 }
 
 /* The same at both ends, unless somebody sits in between; another one for each link and label. */

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "transports/net/net.h"
@@ -65,6 +66,23 @@ void kith__net_address_format(const struct sockaddr *address, socklen_t bytes,
     }
     snprintf(out, KITH__NET_ADDRESS_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
              host, port);
+}
+
+int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
+                              char out[KITH__NET_ADDRESS_BYTES])
+{
+    struct sockaddr_storage local;
+    socklen_t local_bytes = sizeof local;
+    int fd = kith__net_socket(remote->sa_family, SOCK_DGRAM);
+    int known = fd >= 0 && connect(fd, remote, bytes) == 0 &&
+                getsockname(fd, (struct sockaddr *)(void *)&local, &local_bytes) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (known) {
+        kith__net_address_format((const struct sockaddr *)(const void *)&local, local_bytes, out);
+    }
+    return known;
 }
 
 /* How useful an address is to others: 0 not at all. */

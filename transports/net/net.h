@@ -23,6 +23,10 @@ void kith__net_address_format(const struct sockaddr *address, socklen_t bytes,
 /* A numeric address and a port. 1 when it is one. */
 int kith__net_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
                             socklen_t *out_bytes);
+/* The address, with some port, that packets to there leave from, as far as the system knows without
+ * sending one. 1 when it does. */
+int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
+                              char out[KITH__NET_ADDRESS_BYTES]);
 /* Host part for a URL of a socket that is bound to all addresses. */
 void kith__net_address_of_machine(char out[KITH__NET_ADDRESS_BYTES]);
 

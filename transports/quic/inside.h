@@ -229,7 +229,7 @@ struct kith__quic_link {
     size_t datagram_bytes;
     uint8_t has_datagram;
 
-    char remote[KITH__NET_ADDRESS_BYTES];
+    char remote[KITH__NET_ADDRESS_BYTES], local[KITH__NET_ADDRESS_BYTES];
     char name[KITH_URL_BYTES_MAX];
     char detail[KITH__QUIC_DETAIL_BYTES];
 };

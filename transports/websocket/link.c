@@ -327,6 +327,18 @@ void kith__ws_tx_ready(struct kith_link *base)
     }
 }
 
+/* This end's own address, "" when there is none. */
+static const char *local_of(struct kith__ws_link *link)
+{
+    struct sockaddr_storage own;
+    socklen_t bytes = sizeof own;
+    if (link->local[0] == '\0' && link->wsi != NULL &&
+        getsockname(lws_get_socket_fd(link->wsi), (struct sockaddr *)(void *)&own, &bytes) == 0) {
+        kith__net_address_format((const struct sockaddr *)(const void *)&own, bytes, link->local);
+    }
+    return link->local;
+}
+
 void kith__ws_info(struct kith_link *base, struct kith_link_info *info)
 {
     struct kith__ws_link *link = (struct kith__ws_link *)(void *)base;
@@ -337,6 +349,7 @@ void kith__ws_info(struct kith_link *base, struct kith_link_info *info)
     info->cipher = "";
     info->psk_identity = "";
     info->remote_address = link->remote;
+    info->local_address = local_of(link);
     if (endpoint->secure && link->wsi != NULL) {
         kith__tls_info(lws_get_ssl(link->wsi), &link->way->keys, &link->tls, info);
     }

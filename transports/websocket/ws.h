@@ -116,7 +116,7 @@ struct kith__ws_link {
     kith_reason reason;  /* why it ends; NONE = not known yet */
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
-    char remote[KITH__NET_ADDRESS_BYTES];
+    char remote[KITH__NET_ADDRESS_BYTES], local[KITH__NET_ADDRESS_BYTES];
     char authority[KITH_URL_BYTES_MAX]; /* dialled: "host:port" for the HTTP request */
     char name[KITH_URL_BYTES_MAX];      /* dialled: whom the certificate must be made out to */
     char detail[KITH__WS_DETAIL_BYTES];

@@ -62,10 +62,12 @@ extern "C" {
 /* Sizes that are part of the interface; every other limit is a default of kith_session_config. */
 #define KITH_NAME_BYTES_MAX         63 /* display and session name: bytes of UTF-8, without the NUL */
 #define KITH_KEY_BYTES_MIN          16 /* pre-shared key: shorter ones can be searched (RFC 9257 §6) */
-#define KITH_KEY_BYTES_MAX          64         /* pre-shared key: what the TLS library takes */
-#define KITH_KEY_IDENTITY_BYTES_MAX 128        /* pre-shared key identity, without the NUL */
-#define KITH_CHANNEL_COUNT          8          /* message channels of a peer: 0 to 7 */
-#define KITH_CHANNEL_PRIORITY_MAX   7          /* most urgent */
+#define KITH_KEY_BYTES_MAX          64   /* pre-shared key: what the TLS library takes */
+#define KITH_KEY_IDENTITY_BYTES_MAX 128  /* pre-shared key identity, without the NUL */
+#define KITH_IDENTITY_TEXT_BYTES    81   /* kith_identity_format(), with the NUL */
+#define KITH_CONTEXT_BYTES_MAX      1024 /* what a dial tells the other side's on_invitation */
+#define KITH_CHANNEL_COUNT          8    /* message channels of a peer: 0 to 7 */
+#define KITH_CHANNEL_PRIORITY_MAX   7    /* most urgent */
 #define KITH_RESUME_OFF             UINT32_MAX /* resume_window_ms: do not */
 #define KITH_REASON_TEXT_BYTES_MAX                                                                 \
     123 /* text beside a reason; what a WebSocket close frame holds (RFC 6455 §5.5) */
@@ -314,6 +316,35 @@ KITH_API KITH_MUST_USE kith_err kith_key_format(const kith_key *key, char *out, 
  * @thread any  @errors none */
 KITH_API void kith_key_wipe(kith_key *key);
 
+/* What makes a peer the same peer after a restart: the secret behind its id. Without one every
+ * session is somebody new. Treat it like a key, and never use one in two programs at once: the
+ * second is refused with ID_IN_USE as long as the first answers. */
+typedef struct kith_identity {
+    uint8_t bytes[32];
+} kith_identity;
+
+/* Makes a new identity.
+ * @thread any
+ * @errors INVALID out is NULL; CRYPTO no randomness */
+KITH_API KITH_MUST_USE kith_err kith_identity_generate(kith_identity *out);
+
+/* Writes an identity as one line of text without its end ("kith-identity-1:" and 64 hex digits), to
+ * be kept where only its owner can read it; and reads it again: white space at its end is ignored.
+ * @thread any
+ * @errors INVALID an argument is NULL; KEY not exactly that form, or all zeros */
+KITH_API KITH_MUST_USE kith_err kith_identity_format(const kith_identity *identity,
+                                                     char out[KITH_IDENTITY_TEXT_BYTES]);
+KITH_API KITH_MUST_USE kith_err kith_identity_parse(const char *line, kith_identity *out);
+
+/* The id that sessions of this identity have.
+ * @thread any
+ * @errors INVALID an argument is NULL; CRYPTO the cryptographic library refused */
+KITH_API KITH_MUST_USE kith_err kith_identity_id(const kith_identity *identity, kith_id *out);
+
+/* Overwrites an identity in memory, in a way the compiler keeps. NULL is ignored.
+ * @thread any  @errors none */
+KITH_API void kith_identity_wipe(kith_identity *identity);
+
 /* ---------------------------------------------------------------------------------------------- */
 /* Sessions */
 
@@ -327,11 +358,19 @@ typedef enum kith_security {
 } kith_security;
 
 typedef enum kith_role {
-    KITH_ROLE_STAR = 0,   /* all are equal, each pair may be connected; nobody forwards for others,
-                             and each pair needs its own dial */
+    KITH_ROLE_STAR = 0,   /* all are equal, and each pair is connected, see kith_introductions;
+                             nobody forwards for others */
     KITH_ROLE_SERVER = 1, /* clients connect to this session */
     KITH_ROLE_CLIENT = 2  /* this session connects to servers */
 } kith_role;
+
+/* Whether the members of a star bring each other together: who is connected to one of them is told
+ * where the others listen, and connects to them. Every member still decides for itself whom it lets
+ * in (on_invitation, bans), and max_peers is the end of it. */
+typedef enum kith_introductions {
+    KITH_INTRODUCTIONS_ON = 0,
+    KITH_INTRODUCTIONS_OFF = 1 /* this session neither tells nor listens: each pair needs a dial */
+} kith_introductions;
 
 /* What a peer's link proves. Compare with <. */
 typedef enum kith_level {
@@ -425,6 +464,20 @@ typedef struct kith_trust_question {
     uint32_t timeout_ms;        /* without an answer for so long, the answer is no */
 } kith_trust_question;
 
+/* A peer that is not here wants to come in. */
+typedef struct kith_invitation {
+    size_t size;         /* sizeof(kith_invitation) as the library knows it */
+    kith_ask *ask;       /* to answer with kith_ask_answer() */
+    kith_id id;          /* who it is */
+    const char *name;    /* its display name, untrusted text. Borrowed, as what follows */
+    const void *context; /* what it gave its dial to show here, untrusted bytes; NULL without any */
+    size_t context_bytes;
+    const char *remote_address; /* "192.0.2.1:4242" */
+    const char *psk_identity;   /* of the key it came with, "" without */
+    kith_level level;           /* what its link proves */
+    uint32_t timeout_ms;        /* without an answer for so long, the answer is no */
+} kith_invitation;
+
 typedef struct kith_message {
     size_t size;       /* sizeof(kith_message) as the library knows it */
     unsigned channel;  /* 0 to 7 */
@@ -486,6 +539,13 @@ typedef struct kith_callbacks {
     /* A question is over, and ask gone when this returns: answered (NONE), not answered in time
      * (TIMEOUT), or its link ended first (any other reason). */
     void (*on_ask_over)(kith_session *session, kith_ask *ask, kith_reason reason, void *user);
+
+    /* A peer that is not here has dialled this session and proved who it is: whether it may come in
+     * is for the application to say, here or later, with kith_ask_answer(). Asked once for each
+     * participant, however many connections it makes meanwhile; not for one that this side has
+     * dialled, nor for one that comes back within the resume window. No: it sees REJECTED and the
+     * answer's text. NULL: everyone who has the key or certificate comes in. Borrows invitation. */
+    void (*on_invitation)(kith_session *session, const kith_invitation *invitation, void *user);
 } kith_callbacks;
 
 /* How a session takes part. Only display_name, session_name and security must be set. */
@@ -523,20 +583,24 @@ typedef struct kith_session_config {
     uint32_t resume_window_ms;
     uint32_t ask_ms; /* how long a question to the application may stay open; 1000 to 600000,
                         default 60000 */
+    /* Who this session is, kept from an earlier run; NULL: somebody new, whom nobody can link to
+     * any other session. Borrowed during kith_session_open(). A peer that restarts with the same
+     * one departs at the others with RESTARTED and connects anew. */
+    const kith_identity *identity;
+    kith_introductions introductions; /* KITH_ROLE_STAR: default ON */
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0                                     \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, NULL, KITH_INTRODUCTIONS_ON        \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
-        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL         \
+        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL   \
     }
 
-/* Opens a session with a fresh identity. Nothing listens or dials yet. Borrows config and callbacks
- * (copies both).
+/* Opens a session. Nothing listens or dials yet. Borrows config and callbacks (copies both).
  * @thread loop
  * @errors INVALID an argument or a field is missing or out of range; CONFIG fields contradict each
  * other, security unset; UNSUPPORTED a size is larger than this library knows; NOMEM; CRYPTO no
@@ -656,8 +720,9 @@ typedef struct kith_certificates {
 KITH_API KITH_MUST_USE kith_err
 kith_session_set_certificates(kith_session *session, const kith_certificates *certificates);
 
-/* Answers a question, once. accept not 0: go on. Else the link is closed: both sides see UNTRUSTED,
- * the other one with text (at most 123 bytes, NULL for none). on_ask_over follows.
+/* Answers a question, once. accept not 0: go on. Else the link is closed: the other side sees
+ * UNTRUSTED (on_trust) or REJECTED (on_invitation), and text (at most 123 bytes, NULL for none).
+ * on_ask_over follows.
  * @thread loop
  * @errors INVALID ask is NULL, or text too long or no UTF-8; STATE answered already; THREAD */
 KITH_API kith_err kith_ask_answer(kith_ask *ask, int accept, const char *text);
@@ -720,18 +785,21 @@ typedef struct kith_dial_options {
     const char *certificate_name; /* KITH_SECURITY_PKI: the host name or address that the other
                                      side's certificate must have; NULL = HOST of url */
     kith_tls12 tls12;             /* whether TLS 1.2 is spoken with a listener that has only that */
+    const void *context; /* shown to the other side's on_invitation, once it has proved who it is */
+    size_t context_bytes; /* at most KITH_CONTEXT_BYTES_MAX */
 } kith_dial_options;
 
 #define KITH_DIAL_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(kith_dial_options), NULL, 0, NULL, NULL, KITH_TLS12_NEVER                           \
+        sizeof(kith_dial_options), NULL, 0, NULL, NULL, KITH_TLS12_NEVER, NULL, 0                  \
     }
 
 /* Connects to the peer at url, and again when that connection breaks, until the peer has departed:
  * as for kith_listen(), but HOST may be a name and PORT must not be 0.
  * Tries again after refusals and time-outs, waiting 100 ms, doubling to 5 s, each ±25 %; a failure
  * that trying again cannot mend (AUTH, UNTRUSTED, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is
- * final at once. options and out may be NULL. Copies url and options.
+ * final at once. Where the peer restarts with the identity it had, the dial goes on and tells READY
+ * again. options and out may be NULL. Copies url and options.
  * @thread loop
  * @errors as kith_listen_open(); LIMIT 1024 dials */
 KITH_API KITH_MUST_USE kith_err kith_dial_open(kith_session *session, const char *url,
@@ -804,6 +872,41 @@ KITH_API kith_err kith_peer_get_info(const kith_peer *peer, kith_peer_info *info
  * @thread loop
  * @errors INVALID peer is NULL or text too long or no UTF-8; NOT_CONNECTED; THREAD */
 KITH_API kith_err kith_peer_disconnect(kith_peer *peer, const char *text);
+
+/* What a ban goes by. An identity costs nothing to make, and whoever holds the key of a room can
+ * come back as somebody else: real exclusion is another key (kith_session_revoke_key()). */
+typedef enum kith_ban_kind {
+    KITH_BAN_ID = 1,         /* this id */
+    KITH_BAN_KEY = 2,        /* everyone who comes with the pre-shared key of this identity */
+    KITH_BAN_CERTIFICATE = 3 /* everyone who shows this very certificate */
+} kith_ban_kind;
+
+typedef struct kith_ban {
+    size_t size;              /* sizeof(kith_ban) */
+    kith_ban_kind kind;       /* which of the three below counts */
+    kith_id id;               /* ID */
+    const char *psk_identity; /* KEY; 1 to 128 bytes. Borrowed for the call */
+    const uint8_t *sha256;    /* CERTIFICATE: 32 bytes of its DER's SHA-256, as in
+                                 kith_trust_question. Borrowed for the call */
+} kith_ban;
+
+#define KITH_BAN_INIT                                                                              \
+    {                                                                                              \
+        sizeof(kith_ban), KITH_BAN_ID, {{0}}, NULL, NULL                                           \
+    }
+
+/* Refuses from now on whom the ban means, and puts out whoever is here: they see BANNED and text
+ * (at most 123 bytes, NULL for none); here they depart with LOCAL. Lasts as long as the session.
+ * @thread loop
+ * @errors INVALID an argument is NULL or out of range, text no UTF-8; EXISTS it is banned already;
+ * LIMIT 1024 bans; NOMEM; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_ban(kith_session *session, const kith_ban *ban,
+                                                 const char *text);
+
+/* Takes a ban back: from now on those it meant may come in again.
+ * @thread loop
+ * @errors INVALID as kith_session_ban(); NOT_FOUND there is no such ban; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_unban(kith_session *session, const kith_ban *ban);
 
 /* How to send. */
 typedef struct kith_send_options {
