@@ -308,7 +308,7 @@ static void fill_params(const struct kith__quic_link *link, ngtcp2_transport_par
 static kith_err make_tls(struct kith__quic_link *link)
 {
     struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
-    char name[] = KITH__QUIC_ALPN;
+    char name[16];
     link->ssl = wolfSSL_new(link->dialled ? endpoint->client_tls : endpoint->server_tls);
     if (link->ssl == NULL) {
         return KITH_ERR_NOMEM;
@@ -322,8 +322,12 @@ static kith_err make_tls(struct kith__quic_link *link)
         wolfSSL_set_accept_state(link->ssl);
     }
     wolfSSL_set_quic_transport_version(link->ssl, 0x39); /* RFC 9001 §8.2 */
-    return wolfSSL_UseALPN(link->ssl, name, sizeof name - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) ==
-                   WOLFSSL_SUCCESS
+    if (endpoint->protocol == NULL) {
+        return KITH_OK;
+    }
+    kith_text_copy(name, sizeof name, endpoint->protocol);
+    return wolfSSL_UseALPN(link->ssl, name, (unsigned)strlen(name),
+                           WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS
                ? KITH_OK
                : KITH_ERR_CRYPTO;
 }

@@ -88,6 +88,7 @@ kith_err kith__quic_endpoint_open(struct kith_endpoint *base)
     endpoint->idle_ms = KITH_QUIC_IDLE_MS;
     endpoint->keep_alive_ms = KITH_QUIC_KEEP_ALIVE_MS;
     endpoint->retry_links = KITH_QUIC_RETRY_LINKS;
+    endpoint->protocol = KITH__QUIC_ALPN;
     if (base->security == KITH_SECURITY_NONE) {
         return KITH_OK; /* it can do nothing, and says so where it is asked to */
     }

@@ -119,9 +119,11 @@ struct kith__quic_endpoint {
     unsigned shaking; /* links that came in and are not up */
     struct kith__quic_rate answers, retries;
     struct kith__quic_counts counts;
-    /* Of links made from now on; the tests have less time than bounds.h gives. */
+    /* Of links made from now on. Constants, but for tests: they have less time than bounds.h gives,
+     * and speak other protocols. */
     uint32_t idle_ms, keep_alive_ms;
     unsigned retry_links;
+    const char *protocol; /* ALPN; NULL: none */
 };
 
 struct kith__quic_socket {
