@@ -129,6 +129,8 @@ enum {
     /* Streams that the other side may have open: two for each lane of the tests' many, since those
        that end and those that take their place overlap. Each costs half a KiB. */
     KITH_QUIC_STREAMS_MAX = 128,
+    /* What it must let us have: two for each channel, likewise. */
+    KITH_QUIC_STREAMS_MIN = 16,
     /* What a link may send before it hears from us; what is out of order waits in memory. The
        second is what that grows to where the path carries it. Core's credit is smaller at first and
        grows likewise, so that it decides. */

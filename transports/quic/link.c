@@ -213,11 +213,17 @@ void kith__quic_link_read(struct kith__quic_link *link, const struct kith__udp_p
 /* The last gate: whatever was configured, this is what the link really is. */
 int kith__quic_link_up(struct kith__quic_link *link)
 {
+    const ngtcp2_transport_params *theirs = ngtcp2_conn_get_remote_transport_params2(link->conn);
     struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
     const char *wrong = kith__tls_objection(link->ssl, &endpoint->keys, &link->tls, link->dialled);
     if (wrong != NULL) {
         kith_log(endpoint->base.env, KITH_LOG_ERROR, "%s: closed: %s", link->remote, wrong);
         kith__quic_link_fail(link, KITH_REASON_AUTH, "%s", wrong);
+        return NGTCP2_ERR_CALLBACK_FAILURE;
+    }
+    if (theirs == NULL || theirs->initial_max_streams_uni < KITH_QUIC_STREAMS_MIN) {
+        kith__quic_link_fail(link, KITH_REASON_PROTOCOL, "%s allows too few streams",
+                             kith__quic_who(link));
         return NGTCP2_ERR_CALLBACK_FAILURE;
     }
     if (link->closing || link->cut) {
