@@ -50,6 +50,9 @@ enum {
        doubles from the first to the second. */
     KITH_BLOCKED_STEP_BYTES_MIN = 16 * 1024,
     KITH_BLOCKED_STEP_BYTES_MAX = 16 * 1024 * 1024,
+    /* Small messages that wait behind others are kept so many bytes together: asking for memory is
+       dearer than copying them. Each may have a quarter of it. */
+    KITH_SEND_BLOCK_BYTES = 4096,
 
     /* ---- datagrams ---- */
     /* What fits a packet on nearly every path, so that it need not change with the link. */
@@ -63,6 +66,24 @@ enum {
     /* Links that came in and are no peer's, per session: each holds up to 64 KiB and a handshake's
        CPU time. */
     KITH_LINKS_PENDING_MAX = 64,
+    /* One of those makes room for a newer one when it is so old: four round trips of a bad mobile
+       network. Sooner, a crowd that comes fast enough would push out everybody. */
+    KITH_EVICT_MS = 2000,
+    /* Connections wait outside for so long before the core is asked again whether there is room. */
+    KITH_ACCEPT_ASK_MS = 10,
+    /* Addresses that are remembered because connections from them failed, per session: 5 KiB. */
+    KITH_SUSPECTS_MAX = 128,
+    /* Failures that make an address a suspect: a peer with a wrong key takes half a minute for
+       them. One is forgotten after each FADE_MS, and more than MAX are not counted: nobody is a
+       suspect for longer than 90 s after the last failure. */
+    KITH_SUSPECT_FAILURES = 8,
+    KITH_SUSPECT_FAILURES_MAX = 16,
+    KITH_SUSPECT_FADE_MS = 10000,
+    /* Connections of one suspect: in their handshake at a time, and taken in a second. Enough for
+       an honest peer behind the same router to get through, little enough that eight attackers
+       fill no more than all places. */
+    KITH_SUSPECT_PENDING_MAX = 8,
+    KITH_SUSPECT_LINKS_PER_S_MAX = 16,
     /* Authenticated links to one key: current, and duplicates that wait to be closed. */
     KITH_LINKS_PER_KEY_MAX = 4,
     /* An old incarnation has so long to answer, or four round trips up to the second. */

@@ -16,8 +16,8 @@
  *
  * Re-entrancy: calls down never call up inline; a driver puts the consequence off with kith_defer()
  * or waits for its socket. Up-calls may call down inline (an up-call may close the link it is
- * about), but never come inside another up-call; kith_up_key_find() and kith_up_key_dial(), which
- * only ask, may come anywhere.
+ * about), but never come inside another up-call; kith_up_key_find(), kith_up_key_dial() and
+ * kith_up_accept_after_ms(), which only ask, may come anywhere.
  *
  * What a link carries, by the driver's capabilities
  *   control    always: one reliable ordered byte stream each way; kith_up_pull(), kith_up_rx()
@@ -210,6 +210,11 @@ struct kith_driver {
 };
 
 /* ---- up-calls: what a driver tells the core -------------------------------------------------- */
+
+/* Whether a connection that waits outside may be accepted now: 0, or for how many ms it is to be
+ * left where it is before asking again. For drivers whose system keeps connections until they are
+ * accepted: there a crowd costs nothing, and keeps its order. */
+uint32_t kith_up_accept_after_ms(struct kith_port *port);
 
 /* A connection came in; nothing is known of it yet. Gives the link's zeroed driver state, public
  * part filled in, or NULL: then the driver closes the connection at once and forgets it. The core

@@ -94,6 +94,7 @@ case $in_use in
 *websockets*)
     report 'the libwebsockets in use has what is needed' passes websockets
     report 'the libwebsockets in use closes its sockets' passes websockets_fds
+    report 'the libwebsockets in use has our patches' passes websockets_patches
     ;;
 esac
 case $in_use in

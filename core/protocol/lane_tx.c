@@ -14,7 +14,8 @@
 struct kith_record {
     struct kith_node node;
     uint64_t start;               /* offset of its first byte */
-    size_t count;                 /* head and message */
+    size_t count;                 /* head and message; of a block all of them */
+    size_t room;                  /* of a block: what fits into bytes; else 0 */
     size_t head_count;            /* the message's length, as on the wire; first in bytes */
     struct kith_payload *payload; /* the message, or NULL: it stands in bytes behind the head */
     uint8_t bytes[];
@@ -61,11 +62,17 @@ static int has_room(const struct kith_lane_tx *lane, size_t bytes)
     return common + beyond_own(lane, lane->held_bytes + bytes) <= lane->share->common_max;
 }
 
+/* What the lane is charged for it: a block is paid for when it is made. */
+static size_t cost_of_record(const struct kith_record *record)
+{
+    return sizeof *record + (record->room != 0 ? record->room : record->count);
+}
+
 static void free_record(struct kith_lane_tx *lane, struct kith_record *record)
 {
     struct kith_payload *payload = record->payload;
     kith_list_remove(&record->node);
-    hold(lane, lane->held_bytes - sizeof *record - record->count);
+    hold(lane, lane->held_bytes - cost_of_record(record));
     kith_free(lane->env, record);
     if (payload != NULL) {
         kith_payload_unref(payload);
@@ -114,12 +121,12 @@ static kith_err want_room(struct kith_lane_tx *lane, size_t cost)
     return KITH_ERR_AGAIN;
 }
 
-/* Makes a record of count bytes of message, with room for copy of them behind its head. */
-static kith_err make(struct kith_env *env, size_t count, size_t copy, uint64_t ticket,
+/* Makes a record of count bytes of message, with place for so many behind its head. */
+static kith_err make(struct kith_env *env, size_t count, size_t place, uint64_t ticket,
                      struct kith_outgoing *out)
 {
     size_t head_count = kith_varint_bytes(count);
-    struct kith_record *record = kith_resize(env, NULL, sizeof *record + head_count + copy);
+    struct kith_record *record = kith_resize(env, NULL, sizeof *record + head_count + place);
     struct kith_receipt *receipt = ticket != 0 ? kith_alloc(env, sizeof *receipt) : NULL;
     struct kith_writer to;
     if (record == NULL || (ticket != 0 && receipt == NULL)) {
@@ -134,6 +141,7 @@ static kith_err make(struct kith_env *env, size_t count, size_t copy, uint64_t t
     kith_write_varint(&to, count);
     record->head_count = head_count;
     record->count = head_count + count;
+    record->room = 0;
     record->payload = NULL;
     *out = (struct kith_outgoing){record, receipt};
     return KITH_OK;
@@ -156,6 +164,15 @@ void kith_outgoing_free(struct kith_env *env, struct kith_outgoing *outgoing)
     *outgoing = (struct kith_outgoing){NULL, NULL};
 }
 
+/* For the message that begins at start and ends where the lane does. */
+static void append_receipt(struct kith_lane_tx *lane, struct kith_receipt *receipt, uint64_t start)
+{
+    receipt->start = start;
+    receipt->end = lane->end;
+    kith_list_append(&lane->receipts, &receipt->node);
+    hold(lane, lane->held_bytes + sizeof *receipt);
+}
+
 void kith_lane_tx_append(struct kith_lane_tx *lane, struct kith_outgoing *outgoing)
 {
     struct kith_record *record = outgoing->record;
@@ -163,12 +180,9 @@ void kith_lane_tx_append(struct kith_lane_tx *lane, struct kith_outgoing *outgoi
     record->start = lane->end;
     lane->end += record->count;
     kith_list_append(&lane->records, &record->node);
-    hold(lane, lane->held_bytes + sizeof *record + record->count);
+    hold(lane, lane->held_bytes + cost_of_record(record));
     if (receipt != NULL) {
-        receipt->start = record->start;
-        receipt->end = lane->end;
-        kith_list_append(&lane->receipts, &receipt->node);
-        hold(lane, lane->held_bytes + sizeof *receipt);
+        append_receipt(lane, receipt, record->start);
     }
     if (lane->next == NULL) {
         lane->next = record;
@@ -176,22 +190,77 @@ void kith_lane_tx_append(struct kith_lane_tx *lane, struct kith_outgoing *outgoi
     *outgoing = (struct kith_outgoing){NULL, NULL};
 }
 
-kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
+/* The block at the end that has room for so much more, or NULL. */
+static struct kith_record *block_with_room(const struct kith_lane_tx *lane, size_t count)
+{
+    struct kith_record *last = KITH_CONTAINER(lane->records.prev, struct kith_record, node);
+    return !kith_list_empty(&lane->records) && last->room >= last->count + count ? last : NULL;
+}
+
+static kith_err put_into_block(struct kith_lane_tx *lane, struct kith_record *block,
+                               const void *bytes, size_t count, uint64_t ticket)
+{
+    struct kith_receipt *receipt = NULL;
+    size_t head_count = kith_varint_bytes(count);
+    struct kith_writer to = kith_writer_of(block->bytes + block->count, head_count);
+    uint64_t start = lane->end;
+    if (ticket != 0) {
+        kith_err err = want_room(lane, sizeof *receipt);
+        receipt = err == KITH_OK ? kith_alloc(lane->env, sizeof *receipt) : NULL;
+        if (receipt == NULL) {
+            return err != KITH_OK ? err : KITH_ERR_NOMEM;
+        }
+        receipt->ticket = ticket;
+    }
+    kith_write_varint(&to, count);
+    if (count > 0) {
+        memcpy(block->bytes + block->count + head_count, bytes, count);
+    }
+    block->count += head_count + count;
+    lane->end += head_count + count;
+    if (receipt != NULL) {
+        append_receipt(lane, receipt, start);
+    }
+    if (lane->next == NULL) {
+        lane->next = block;
+    }
+    return KITH_OK;
+}
+
+/* Where something waits already, more is likely to come. */
+static int begins_block(const struct kith_lane_tx *lane, size_t count)
+{
+    return lane->next != NULL && count <= KITH_SEND_BLOCK_BYTES / 4 &&
+           has_room(lane, cost_of(KITH_SEND_BLOCK_BYTES, 1));
+}
+
+static kith_err put_alone(struct kith_lane_tx *lane, const void *bytes, size_t count,
                           uint64_t ticket)
 {
     struct kith_outgoing outgoing;
+    int block = begins_block(lane, count);
+    size_t place = block ? KITH_SEND_BLOCK_BYTES - kith_varint_bytes(count) : count;
     kith_err err = want_room(lane, cost_of(count, ticket));
     if (err == KITH_OK) {
-        err = make(lane->env, count, count, ticket, &outgoing);
+        err = make(lane->env, count, place, ticket, &outgoing);
     }
     if (err != KITH_OK) {
         return err;
     }
+    outgoing.record->room = block ? KITH_SEND_BLOCK_BYTES : 0;
     if (count > 0) {
         memcpy(outgoing.record->bytes + outgoing.record->head_count, bytes, count);
     }
     kith_lane_tx_append(lane, &outgoing);
     return KITH_OK;
+}
+
+kith_err kith_lane_tx_put(struct kith_lane_tx *lane, const void *bytes, size_t count,
+                          uint64_t ticket)
+{
+    struct kith_record *block = block_with_room(lane, kith_varint_bytes(count) + count);
+    return block != NULL ? put_into_block(lane, block, bytes, count, ticket)
+                         : put_alone(lane, bytes, count, ticket);
 }
 
 kith_err kith_lane_tx_share(struct kith_lane_tx *lane, struct kith_payload *payload,

@@ -86,25 +86,29 @@ static kith_err enter_open(const kith_session *session)
     return err;
 }
 
-/* Every call on a peer begins here; NOT_CONNECTED once it departed or is about to. */
-static kith_err enter_peer(const kith_peer *peer)
+/* NOT_CONNECTED once it departed or is about to. */
+static kith_err check_peer(const kith_peer *peer)
 {
-    kith_err err;
     kith_detail_clear();
     if (peer == NULL) {
         return missing("peer");
     }
-    if (peer->session != NULL) {
-        err = enter(peer->session);
-        if (err != KITH_OK) {
-            return err;
-        }
+    if (peer->session != NULL && !kith_loop_is_this_thread(peer->owner)) {
+        return KITH_ERR_THREAD;
     }
     if ((peer->state != KITH_PEER_CONNECTED && peer->state != KITH_PEER_INTERRUPTED) ||
         peer->leave.waiting) {
         return kith_fail(KITH_ERR_NOT_CONNECTED, "%s has departed", peer->name);
     }
     return KITH_OK;
+}
+
+/* Every call on a peer begins here but those that only queue a message: to look at the clock costs
+ * as much as all they do. */
+static kith_err enter_peer(const kith_peer *peer)
+{
+    kith_err err = check_peer(peer);
+    return err == KITH_OK && !kith_loop_is_mine(peer->owner) ? KITH_ERR_THREAD : err;
 }
 
 /* ---- sessions ---------------------------------------------------------------------------------
@@ -283,6 +287,78 @@ kith_err kith_dial_open(kith_session *session, const char *url, const kith_dial_
     }
     if (err == KITH_OK) {
         err = kith_dial_begin(session, url, &known, &dial);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = dial;
+    }
+    return err;
+}
+
+kith_err kith_session_invite(kith_session *session, char out[KITH_INVITATION_BYTES])
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && out == NULL) {
+        err = missing("out");
+    }
+    return err != KITH_OK ? err : kith_invite_write(session, out, KITH_INVITATION_BYTES);
+}
+
+kith_err kith_invitation_parse(const char *text, kith_invitation_info *out)
+{
+    kith_invitation_info read = {.size = sizeof read};
+    kith_err err;
+    kith_detail_clear();
+    if (text == NULL || out == NULL) {
+        return missing(text == NULL ? "text" : "out");
+    }
+    if (out->size != sizeof *out) {
+        return kith_fail(KITH_ERR_INVALID, "size: is not that of a kith_invitation_info");
+    }
+    err = kith_invite_read(text, &read);
+    if (err == KITH_OK) {
+        *out = read;
+    }
+    return err;
+}
+
+static kith_err check_invitation(const kith_session *session, const kith_invitation_info *to)
+{
+    if (strcmp(to->session_name, session->session_name) != 0) {
+        return kith_fail(KITH_ERR_CONFIG,
+                         "the invitation is for the session \"%s\", and this one is \"%s\"",
+                         to->session_name, session->session_name);
+    }
+    if (to->security != session->config.security) {
+        return kith_fail(KITH_ERR_CONFIG,
+                         "the invitation is for another kind of security than this session has");
+    }
+    if (kith_id_equal(&to->id, &session->id)) {
+        return kith_fail(KITH_ERR_INVALID, "the invitation is this session's own");
+    }
+    return KITH_OK;
+}
+
+kith_err kith_dial_invitation(kith_session *session, const char *text,
+                              const kith_dial_options *options, kith_dial **out)
+{
+    kith_dial_options known = KITH_DIAL_OPTIONS_INIT;
+    kith_invitation_info to = {.size = sizeof to};
+    struct kith_dial *dial;
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && text == NULL) {
+        err = missing("text");
+    }
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_dial_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = kith_invite_read(text, &to);
+    }
+    if (err == KITH_OK) {
+        err = check_invitation(session, &to);
+    }
+    if (err == KITH_OK) {
+        err = kith_dial_group(session, &to, &known, &dial);
     }
     if (err == KITH_OK && out != NULL) {
         *out = dial;
@@ -500,12 +576,12 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
     if (err == KITH_OK) {
         err = check_message(channel, data, data_bytes);
     }
-    if (err == KITH_OK && !kith_loop_is_mine(peer->owner)) {
+    if (err == KITH_OK && !kith_loop_is_this_thread(peer->owner)) {
         kith_detail_clear();
         return kith_inbox_send(peer, channel, data, data_bytes, &known);
     }
     if (err == KITH_OK) {
-        err = enter_peer(peer);
+        err = check_peer(peer);
     }
     if (err == KITH_OK) {
         err = check_receiver(peer, data_bytes);
@@ -521,7 +597,7 @@ kith_err kith_send(kith_peer *peer, unsigned channel, const void *data, size_t d
 static kith_err share_with(const kith_session *session, kith_peer *peer, unsigned channel,
                            struct kith_payload *payload, uint64_t ticket)
 {
-    kith_err err = enter_peer(peer);
+    kith_err err = check_peer(peer);
     if (err == KITH_OK && peer->session != session) {
         err = kith_fail(KITH_ERR_INVALID, "%s is a peer of another session", peer->name);
     }
@@ -621,7 +697,7 @@ kith_err kith_broadcast(kith_session *session, unsigned channel, const void *dat
 
 kith_err kith_message_hold(kith_peer *peer, const kith_message *message, kith_held **out)
 {
-    kith_err err = enter_peer(peer);
+    kith_err err = check_peer(peer);
     if (err == KITH_OK && (message == NULL || out == NULL)) {
         err = missing(message == NULL ? "message" : "out");
     }

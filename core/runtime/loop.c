@@ -28,7 +28,9 @@ struct post {
 
 struct watch_handle {
     uv_poll_t poll;
+    struct kith_node node;    /* of those that libuv has yet to be told of */
     int wanted;               /* UV_READABLE and UV_WRITABLE */
+    int told;                 /* likewise, as libuv knows it */
     struct kith_watch *watch; /* NULL once unwatched */
     kith_loop *loop;
 };
@@ -37,6 +39,8 @@ struct lookup_request {
     uv_getaddrinfo_t request;
     struct kith_lookup *lookup; /* NULL once cancelled */
     kith_loop *loop;
+    struct addrinfo *known; /* of a numeric address, which asks nobody */
+    struct kith_deferred answer;
 };
 
 struct kith_loop {
@@ -57,6 +61,7 @@ struct kith_loop {
     atomic_int running;        /* a run or a step is under way, on whatever thread */
     int freeing;               /* no new sessions */
     int until_empty;           /* a run ends with the last session */
+    struct kith_node changed;  /* watches */
     int dirty;                 /* a watch changed: libuv tells the kernel at its next turn */
     uint64_t step_until_us;    /* a step waits no longer */
     struct kith_node sessions; /* open ones */
@@ -85,6 +90,8 @@ static uint64_t wait_ms_until(const kith_loop *loop, uint64_t at_us)
     return at_us <= loop->env.now_us ? 0 : (at_us - loop->env.now_us + 999) / 1000;
 }
 
+static void tell_changes(kith_loop *loop);
+
 /* Before libuv waits: nothing deferred is left, and the timer is set for what comes next. */
 static void on_prepare(uv_prepare_t *prepare)
 {
@@ -93,6 +100,7 @@ static void on_prepare(uv_prepare_t *prepare)
     uint64_t next_us;
     update_now(loop);
     more = kith_deferred_run(&loop->env);
+    tell_changes(loop);
     next_us = kith_timers_next_us(&loop->env.timers);
     next_us = next_us < loop->step_until_us ? next_us : loop->step_until_us;
     if (more || atomic_load(&loop->stopping) ||
@@ -164,6 +172,14 @@ kith_err kith_post(kith_loop *loop, void (*fn)(void *user), void *user)
 /* ---- sockets ----------------------------------------------------------------------------------
  */
 
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static int tell_libuv(struct watch_handle *handle)
+{
+    handle->told = handle->wanted;
+    return uv_poll_start(&handle->poll, handle->wanted, on_poll);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch_handle *handle = poll->data;
@@ -175,13 +191,29 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         ready = KITH_READABLE | KITH_WRITABLE; /* the driver finds the error when it reads */
     } else {
+        events &= handle->wanted;
         ready |= (events & UV_READABLE) != 0 ? KITH_READABLE : 0;
         ready |= (events & UV_WRITABLE) != 0 ? KITH_WRITABLE : 0;
+    }
+    if (ready == 0) {
+        return; /* not wanted any more, since a moment */
     }
     handle->watch->on_ready(handle->watch, ready);
     if (status < 0 && handle->watch != NULL) {
         /* libuv stops a handle that reports an error, but the driver may not have found it yet. */
-        (void)uv_poll_start(poll, handle->wanted, on_poll);
+        (void)tell_libuv(handle);
+    }
+}
+
+/* Each change costs two system calls, and most are taken back in the same turn. */
+static void tell_changes(kith_loop *loop)
+{
+    while (!kith_list_empty(&loop->changed)) {
+        struct watch_handle *handle = KITH_CONTAINER(loop->changed.next, struct watch_handle, node);
+        kith_list_remove(&handle->node);
+        if (handle->told != handle->wanted && tell_libuv(handle) != 0) {
+            kith_log(&loop->env, KITH_LOG_ERROR, "a socket cannot be watched any more");
+        }
     }
 }
 
@@ -209,11 +241,16 @@ static kith_err io_watch(struct kith_env *env, struct kith_watch *watch, int fd,
             kith_free(env, handle);
             return kith_fail(KITH_ERR_IO, "a socket cannot be watched");
         }
+        kith_list_init(&handle->node);
         handle->poll.data = handle;
         watch->impl = handle;
+        handle->wanted = wanted;
+        return tell_libuv(handle) == 0 ? KITH_OK : KITH_ERR_IO;
     }
     handle->wanted = wanted;
-    return uv_poll_start(&handle->poll, wanted, on_poll) == 0 ? KITH_OK : KITH_ERR_IO;
+    kith_list_remove(&handle->node);
+    kith_list_append(&loop->changed, &handle->node);
+    return KITH_OK;
 }
 
 static void io_unwatch(struct kith_env *env, struct kith_watch *watch)
@@ -224,6 +261,7 @@ static void io_unwatch(struct kith_env *env, struct kith_watch *watch)
         watch->impl = NULL;
         handle->watch = NULL;
         handle->loop->dirty = 1;
+        kith_list_remove(&handle->node);
         uv_close((uv_handle_t *)&handle->poll, free_handle);
     }
 }
@@ -243,14 +281,12 @@ static size_t collect(const struct addrinfo *list, char ips[][KITH_IP_TEXT_BYTES
     return count;
 }
 
-static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+static void finish_lookup(struct lookup_request *mine, struct addrinfo *list)
 {
-    struct lookup_request *mine = request->data;
     struct kith_lookup *lookup = mine->lookup;
     char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
-    size_t count = status == 0 ? collect(list, ips) : 0;
+    size_t count = collect(list, ips);
     uv_freeaddrinfo(list);
-    update_now(mine->loop);
     kith_free(&mine->loop->env, mine);
     if (lookup != NULL) {
         lookup->impl = NULL;
@@ -258,6 +294,21 @@ static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo 
     }
 }
 
+static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+{
+    struct lookup_request *mine = request->data;
+    (void)status; /* the list is empty then */
+    update_now(mine->loop);
+    finish_lookup(mine, list);
+}
+
+static void on_numeric(struct kith_deferred *answer)
+{
+    struct lookup_request *mine = KITH_CONTAINER(answer, struct lookup_request, answer);
+    finish_lookup(mine, mine->known);
+}
+
+/* A numeric address needs no thread, which costs more than all else until the connection begins. */
 static kith_err io_lookup(struct kith_env *env, struct kith_lookup *lookup, const char *host)
 {
     kith_loop *loop = KITH_CONTAINER(env, kith_loop, env);
@@ -270,6 +321,14 @@ static kith_err io_lookup(struct kith_env *env, struct kith_lookup *lookup, cons
     mine->loop = loop;
     mine->lookup = lookup;
     mine->request.data = mine;
+    mine->answer.run = on_numeric;
+    hints.ai_flags = AI_NUMERICHOST;
+    if (getaddrinfo(host, NULL, &hints, &mine->known) == 0) {
+        kith_defer(env, &mine->answer);
+        lookup->impl = mine;
+        return KITH_OK;
+    }
+    hints.ai_flags = 0;
     if (uv_getaddrinfo(&loop->uv, &mine->request, on_looked_up, host, NULL, &hints) != 0) {
         kith_free(env, mine);
         return KITH_ERR_IO;
@@ -282,9 +341,15 @@ static void io_lookup_cancel(struct kith_env *env, struct kith_lookup *lookup)
 {
     struct lookup_request *mine = lookup->impl;
     (void)env;
-    if (mine != NULL) {
-        lookup->impl = NULL;
-        mine->lookup = NULL;
+    if (mine == NULL) {
+        return;
+    }
+    lookup->impl = NULL;
+    mine->lookup = NULL;
+    if (mine->answer.waiting) {
+        kith_undefer(&mine->answer);
+        finish_lookup(mine, mine->known);
+    } else {
         (void)uv_cancel((uv_req_t *)&mine->request);
     }
 }
@@ -377,6 +442,7 @@ kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out)
     kith_list_init(&loop->env.deferred);
     kith_list_init(&loop->posts);
     kith_list_init(&loop->inbox);
+    kith_list_init(&loop->changed);
     kith_list_init(&loop->sessions);
     loop->step_until_us = KITH_TIME_NEVER;
     atomic_store(&loop->thread, this_thread());
@@ -598,15 +664,23 @@ struct kith_env *kith_loop_env(kith_loop *loop)
     return &loop->env;
 }
 
-int kith_loop_is_mine(const kith_loop *loop)
+int kith_loop_is_this_thread(const kith_loop *loop)
 {
     if (atomic_load(&((kith_loop *)loop)->thread) == this_thread()) {
-        update_now((kith_loop *)loop);
         return 1;
     }
     (void)kith_fail(KITH_ERR_THREAD,
                     "call it on the loop's thread: kith_post() gets you there while the loop runs");
     return 0;
+}
+
+int kith_loop_is_mine(const kith_loop *loop)
+{
+    if (!kith_loop_is_this_thread(loop)) {
+        return 0;
+    }
+    update_now((kith_loop *)loop);
+    return 1;
 }
 
 struct kith_node *kith_loop_inbox(kith_loop *loop)

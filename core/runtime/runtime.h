@@ -11,9 +11,13 @@
 
 struct kith_env *kith_loop_env(kith_loop *loop);
 
-/* 1 on the loop's thread; else 0, with a detail text. Every call begins here, so this is also where
- * its time is taken: the loop's last turn may be long ago, or a callback may take long. */
+/* 1 on the loop's thread; else 0, with a detail text. Almost every call begins here, so this is
+ * also where the loop's time is taken: its last turn may be long ago, or a callback may take long.
+ */
 int kith_loop_is_mine(const kith_loop *loop);
+
+/* Likewise, without looking at the clock: for calls that only queue a message. */
+int kith_loop_is_this_thread(const kith_loop *loop);
 
 /* kith_loop_free() is under way: nothing new may begin. */
 int kith_loop_is_freeing(const kith_loop *loop);

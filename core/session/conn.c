@@ -110,31 +110,6 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_session_poke(session);
 }
 
-/* The link is a peer's now, or gone. */
-static void no_longer_pending(struct kith_conn *conn)
-{
-    conn->session->pending_count -= (size_t)conn->pending;
-    conn->pending = 0;
-}
-
-/* Ends the oldest link that came in and has proved nothing: a stranger must not keep others out by
- * waiting. */
-static int evict_one(struct kith_session *session)
-{
-    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
-        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
-        if (conn->pending && !conn->authenticated && !conn->evicted) {
-            conn->evicted = 1;
-            kith_session_refused(session, conn->remote_address, KITH_REASON_TIMEOUT,
-                                 "made room for a newer connection");
-            kith_conn_close(conn, KITH_REASON_TIMEOUT, KITH_REASON_TIMEOUT, "");
-            conn->driver->close(conn->link, KITH_REASON_TIMEOUT, 0);
-            return 1;
-        }
-    }
-    return 0;
-}
-
 struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,
                                  kith_err *err)
 {
@@ -173,9 +148,7 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
     if (session->state != KITH_SESSION_OPEN) {
         return NULL;
     }
-    if (session->pending_count >= KITH_LINKS_PENDING_MAX && !evict_one(session)) {
-        kith_session_refused(session, remote_address, KITH_REASON_FULL,
-                             "too many connections are in their handshake");
+    if (!kith_gate_open(session, remote_address)) {
         return NULL;
     }
     conn = new_conn(session, port->endpoint);
@@ -183,8 +156,7 @@ struct kith_link *kith_up_accepted(struct kith_port *port, const char *remote_ad
         return NULL;
     }
     kith_text_copy(conn->remote_address, sizeof conn->remote_address, remote_address);
-    conn->pending = 1;
-    session->pending_count++;
+    kith_gate_entered(conn);
     return conn->link;
 }
 
@@ -225,7 +197,7 @@ void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail
         reason = KITH_REASON_INTERNAL; /* nobody asked for it: a frame found no memory */
         detail = "out of memory";
     }
-    no_longer_pending(conn);
+    kith_gate_passed(conn, 0);
     kith_timer_stop(session->env, &conn->timer);
     kith_timer_stop(session->env, &conn->ping_timer);
     if (!was_closing) {
@@ -668,7 +640,7 @@ void kith_conn_watch(struct kith_conn *conn)
 {
     uint64_t now_us = conn->session->env->now_us;
     kith_timer_stop(conn->session->env, &conn->timer);
-    no_longer_pending(conn);
+    kith_gate_passed(conn, 1);
     conn->heard_us = now_us;
     send_ping(conn); /* the first round trip is worth knowing */
     check_again(conn, now_us + (uint64_t)conn->session->config.idle_ping_ms * 1000);

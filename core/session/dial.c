@@ -35,14 +35,33 @@ void kith_dial_destroy(struct kith_dial *dial)
     kith_undefer(&dial->start);
     kith_list_remove(&dial->node);
     session->dial_count--;
+    if (dial->leader != NULL) {
+        dial->leader->followers--;
+    }
     kith_free(session->env, dial->context);
     kith_free(session->env, dial);
+}
+
+/* Ends every address of a dial that has several. */
+static void end_followers(struct kith_dial *leader)
+{
+    struct kith_session *session = leader->session;
+    for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
+        struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
+        if (dial->leader == leader) {
+            dial->leader = NULL;
+            leader->followers--;
+            kith_dial_end(dial);
+        }
+    }
 }
 
 static void finish(struct kith_dial *dial, kith_dial_event_kind kind, kith_reason reason,
                    const char *detail)
 {
     struct kith_session *session = dial->session;
+    struct kith_dial *leader = dial->leader;
+    end_followers(dial);
     if (kind == KITH_DIAL_FAILED) {
         kith_log(session->env, dial->hidden ? KITH_LOG_DEBUG : KITH_LOG_INFO,
                  "dial %s failed: %s%s%s", dial->text, kith_reason_text(reason),
@@ -56,6 +75,9 @@ static void finish(struct kith_dial *dial, kith_dial_event_kind kind, kith_reaso
         tell(dial, kind, reason, detail, 0);
     }
     kith_dial_destroy(dial);
+    if (leader != NULL && leader->followers == 0 && !leader->cancelled) {
+        finish(leader, kind, reason, detail); /* that was its last address */
+    }
     kith_session_poke(session);
 }
 
@@ -103,7 +125,7 @@ static int is_redialling(const struct kith_dial *dial)
 /* Whether a refusal there means something: not where a router may be what answers. */
 static int counts(const struct kith_dial *dial)
 {
-    return !dial->hidden || dial->is_near;
+    return dial->followers == 0 && (!dial->hidden || dial->is_near);
 }
 
 /* 1 when nobody has listened at any address of the peer for long enough: it is gone. */
@@ -113,7 +135,7 @@ static int is_gone(struct kith_dial *dial, kith_reason reason)
     uint64_t now_us = session->env->now_us;
     if (reason != KITH_REASON_REFUSED) {
         dial->refused_since_us = 0;
-        return is_hopeless(reason) && !dial->hidden;
+        return is_hopeless(reason) && (!dial->hidden || dial->leader != NULL);
     }
     if (!counts(dial)) {
         return 0;
@@ -140,7 +162,8 @@ static void redial_failed(struct kith_dial *dial, kith_reason reason, const char
             KITH_OK) {
         kith_peer_depart(dial->peer, KITH_REASON_LOST, "", KITH_REASON_LOST);
     } else {
-        tell(dial, KITH_DIAL_WAITING, reason, detail, pause_ms);
+        tell(dial->leader != NULL ? dial->leader : dial, KITH_DIAL_WAITING, reason, detail,
+             pause_ms);
     }
 }
 
@@ -172,7 +195,7 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
         finish(dial, KITH_DIAL_FAILED, reason, detail);
         return;
     }
-    tell(dial, KITH_DIAL_WAITING, reason, detail, pause_ms);
+    tell(dial->leader != NULL ? dial->leader : dial, KITH_DIAL_WAITING, reason, detail, pause_ms);
 }
 
 static void try_next(struct kith_dial *dial, kith_reason reason, const char *detail)
@@ -254,17 +277,46 @@ static void abandon(struct kith_dial *dial)
     }
 }
 
+/* What became of a dial with several addresses is what became of one of them. */
+static void take_last_reason(struct kith_dial *leader)
+{
+    struct kith_session *session = leader->session;
+    for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
+        const struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
+        if (dial->leader == leader && dial->last_reason != KITH_REASON_NONE) {
+            leader->last_reason = dial->last_reason;
+            kith_text_copy(leader->last_detail, sizeof leader->last_detail, dial->last_detail);
+        }
+    }
+}
+
+/* Until when somebody thinks about a link of this dial. */
+static uint64_t think_until_us(const struct kith_dial *dial)
+{
+    const struct kith_session *session = dial->session;
+    uint64_t until_us = dial->conn != NULL ? kith_ask_until_us(dial->conn) : 0;
+    for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
+        const struct kith_dial *other = KITH_CONTAINER(at, struct kith_dial, node);
+        if (other->leader == dial && other->conn != NULL &&
+            kith_ask_until_us(other->conn) > until_us) {
+            until_us = kith_ask_until_us(other->conn);
+        }
+    }
+    return until_us;
+}
+
 /* The time to try is over, whatever is under way. What an earlier attempt met says more than that
  * this one took too long. */
 static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
-    uint64_t until_us = dial->conn != NULL ? kith_ask_until_us(dial->conn) : 0;
+    uint64_t until_us = think_until_us(dial);
     if (until_us > dial->session->env->now_us &&
         kith_timer_set(dial->session->env, timer, until_us) == KITH_OK) {
         return; /* somebody has answered, and is thinking */
     }
     abandon(dial);
+    take_last_reason(dial);
     if (dial->last_reason != KITH_REASON_NONE) {
         finish(dial, KITH_DIAL_FAILED, dial->last_reason, dial->last_detail);
     } else {
@@ -277,7 +329,7 @@ static void start(struct kith_deferred *deferred)
     struct kith_dial *dial = KITH_CONTAINER(deferred, struct kith_dial, start);
     if (dial->cancelled) {
         finish(dial, KITH_DIAL_CLOSED, KITH_REASON_LOCAL, "");
-    } else {
+    } else if (dial->followers == 0) {
         begin_round(dial);
     }
 }
@@ -408,6 +460,7 @@ void kith_dial_end(struct kith_dial *dial)
         env->io->lookup_cancel(env, &dial->lookup);
     }
     abandon(dial);
+    end_followers(dial);
     kith_defer(env, &dial->start); /* tells CLOSED */
 }
 
@@ -432,9 +485,29 @@ void kith_dial_conn_down(struct kith_dial *dial, struct kith_conn *conn, kith_re
     }
 }
 
+/* One address has led to the peer: the others are ways to it as well, for another time. */
+static void group_ready(struct kith_dial *leader, const struct kith_dial *winner,
+                        struct kith_peer *peer)
+{
+    struct kith_session *session = leader->session;
+    for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
+        struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
+        if (dial->leader == leader && dial != winner) {
+            kith_timer_stop(session->env, &dial->retry_timer);
+            kith_undefer(&dial->start);
+            abandon(dial);
+            dial->peer = peer;
+        }
+    }
+    if (leader->peer != peer) {
+        kith_dial_ready(leader, peer);
+    }
+}
+
 void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
 {
     int is_back = dial->peer == peer;
+    struct kith_dial *leader = dial->leader;
     dial->conn = NULL;
     dial->peer = peer;
     dial->has_want = 1; /* nobody else will do from now on */
@@ -444,10 +517,12 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
     if (!kith_mutant(LATE_GIVE_UP)) {
         kith_timer_stop(dial->session->env, &dial->give_up_timer);
     }
-    if (is_back) {
-        return;
+    if (!is_back) {
+        tell(dial, KITH_DIAL_READY, KITH_REASON_NONE, "", 0);
     }
-    tell(dial, KITH_DIAL_READY, KITH_REASON_NONE, "", 0);
+    if (leader != NULL) {
+        group_ready(leader, dial, peer);
+    }
 }
 
 struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
@@ -463,6 +538,46 @@ struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url
     dial->certificate_name[0] =
         '\0'; /* whoever it is has to be the wanted one, whatever its name */
     return dial;
+}
+
+static void try_in(struct kith_dial *dial, uint64_t delay_us);
+
+kith_err kith_dial_group(struct kith_session *session, const kith_invitation_info *to,
+                         const kith_dial_options *options, struct kith_dial **out)
+{
+    kith_dial_options own = *options;
+    struct kith_dial *leader;
+    kith_err err;
+    size_t first = 0;
+    own.want = &to->id;
+    own.certificate_name = NULL;
+    do { /* an address of a transport that is not here does not hinder the others */
+        err = kith_dial_begin(session, to->endpoints[first], &own, &leader);
+    } while (err != KITH_OK && err != KITH_ERR_NOMEM && ++first < to->endpoint_count);
+    if (err != KITH_OK) {
+        return err;
+    }
+    kith_undefer(&leader->start);
+    for (size_t i = first; i < to->endpoint_count; i++) {
+        struct kith_dial *dial = kith_dial_hidden(session, to->endpoints[i], &to->id);
+        if (dial != NULL) {
+            kith_undefer(&dial->start);
+            kith_timer_stop(session->env, &dial->give_up_timer); /* the leader's counts */
+            dial->give_up_us = leader->give_up_us;
+            dial->give_up_ms = leader->give_up_ms;
+            dial->tls12 = leader->tls12;
+            dial->is_near = 1; /* as good as the application's own word */
+            dial->leader = leader;
+            leader->followers++;
+            try_in(dial, (uint64_t)(i - first) * KITH_RACE_MS * 1000);
+        }
+    }
+    if (leader->followers == 0) {
+        kith_dial_destroy(leader);
+        return KITH_ERR_NOMEM;
+    }
+    *out = leader;
+    return KITH_OK;
 }
 
 static void try_in(struct kith_dial *dial, uint64_t delay_us)
@@ -497,13 +612,13 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer)
     uint64_t count = 0;
     for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
         struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
-        if (dial->peer == peer && !dial->cancelled && dial->conn == NULL) {
+        if (dial->peer == peer && !dial->cancelled && dial->conn == NULL && dial->followers == 0) {
             /* Others may have lost the same server at this moment. */
             try_in(dial,
                    kith_random_below(session->env, KITH_DIAL_RETRY_MS_MIN) * 500ull +
                        (count * KITH_RACE_MS + (dial->is_back ? KITH_DIAL_BACK_MS : 0)) * 1000ull);
         }
-        count += dial->peer == peer && !dial->cancelled;
+        count += dial->peer == peer && !dial->cancelled && dial->followers == 0;
     }
     if (count == 0) {
         dial_back(session, peer);
@@ -518,7 +633,7 @@ static void begin_anew(struct kith_dial *dial)
     dial->refused_since_us = 0;
     dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
     dial->give_up_us = give_up_at(dial);
-    if (dial->conn == NULL &&
+    if (dial->conn == NULL && dial->followers == 0 &&
         kith_timer_set(env, &dial->retry_timer,
                        env->now_us + (uint64_t)KITH_DIAL_RETRY_MS_MIN * 1000) != KITH_OK) {
         kith_defer(env, &dial->start);
@@ -532,7 +647,7 @@ void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *pe
     while (at != &session->dials) {
         struct kith_dial *dial = KITH_CONTAINER(at, struct kith_dial, node);
         if (dial->peer == peer && !dial->cancelled && reason == KITH_REASON_RESTARTED &&
-            !dial->hidden) {
+            (!dial->hidden || dial->leader != NULL)) {
             begin_anew(dial); /* whom it dials is there again */
             at = at->next;
         } else if (dial->peer == peer && !dial->cancelled) {

@@ -285,7 +285,8 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
     strcpy(info.name, session->display_name);
     kith_association_claim(conn, &info.claim);
     if (conn->dial != NULL) {
-        info.context = (struct kith_slice){conn->dial->context, conn->dial->context_bytes};
+        const struct kith_dial *dial = conn->dial->leader != NULL ? conn->dial->leader : conn->dial;
+        info.context = (struct kith_slice){dial->context, dial->context_bytes};
     }
     info.endpoint_count = kith_places_own(session, places);
     for (size_t i = 0; i < info.endpoint_count; i++) {

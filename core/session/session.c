@@ -218,6 +218,7 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     kith_list_init(&session->listeners);
     kith_list_init(&session->dials);
     kith_list_init(&session->conns);
+    kith_list_init(&session->pending);
     kith_list_init(&session->peers);
     session->flush_timer.fire = flush_over;
     session->closing.run = step_closing;
@@ -483,6 +484,10 @@ void kith_session_refused(struct kith_session *session, const char *remote, kith
     case KITH_REASON_PROTOCOL:
     case KITH_REASON_NOT_KITH:
         session->stats.refused_protocol++;
+        break;
+    case KITH_REASON_TIMEOUT:
+        session->stats.refused_slow++;
+        session->stats.refused_other++;
         break;
     default:
         session->stats.refused_other++;

@@ -8,6 +8,8 @@
  *   listener.c   addresses where links come in
  *   dial.c       attempts to reach an address, with pauses
  *   conn.c       one link: bytes to frames, closing, liveness
+ *   gate.c       which links that come in may begin their handshake
+ *   suspects.c   the addresses whose links failed lately
  *   handshake.c  HELLO, AUTH, INFO on a link
  *   trust.c      certificates on a link, and what the application thinks of them
  *   ask.c        a question to the application about a link
@@ -15,6 +17,7 @@
  *   restart.c    a peer that comes back while its old links look alive
  *   places.c     where peers listen
  *   introduce.c  members of a star tell each other who is there
+ *   invite.c     invitations as text
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -39,6 +42,7 @@
 #include "protocol/info.h"
 #include "protocol/lane.h"
 #include "protocol/peers.h"
+#include "session/suspects.h"
 #include "transport.h"
 
 enum { KITH_DRIVERS_MAX = 8, KITH_ADDRESS_TEXT_BYTES = 80 };
@@ -108,6 +112,8 @@ struct kith_session {
     struct kith_pki pki; /* copies of its own */
     int has_pki;
     struct kith_node keys, bans, listeners, dials, conns, peers;
+    struct kith_node pending; /* conns, oldest first */
+    struct kith_suspects suspects;
     size_t key_count, ban_count, listener_count, dial_count, pending_count, peer_count, ask_count;
     struct kith_node candidates; /* introduce.c */
     size_t candidate_count, introduced_dials;
@@ -163,6 +169,8 @@ struct kith_dial {
     char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
     size_t ip_count, ip_next;
     int hidden;                       /* the session's own: the application hears nothing of it */
+    struct kith_dial *leader;         /* hidden: one of its addresses */
+    size_t followers;                 /* of a leader, which dials nothing itself */
     int is_back;                      /* hidden: to a peer that had dialled us */
     int is_near;                      /* hidden: a refusal there means that nobody is left */
     struct kith_candidate *candidate; /* hidden: on hearsay, once; NULL: a known peer */
@@ -206,7 +214,9 @@ struct kith_conn {
     unsigned lanes_blocked; /* bits: the transport takes nothing of that channel now */
     int up, authenticated;  /* once true they stay */
     int pending;            /* came in, and is no connected peer's link: counts against a limit */
-    int evicted;            /* made room for a newer one */
+    struct kith_node pending_node;
+    uint64_t came_us, origin; /* where pending: since when; of its address */
+    int evicted;              /* made room for a newer one */
 
     uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
     struct kith_hello hello; /* theirs */
@@ -360,9 +370,17 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer);
 void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *peer,
                               kith_reason reason);
 
+/* Several addresses of one peer, as one dial. */
+kith_err kith_dial_group(struct kith_session *session, const kith_invitation_info *to,
+                         const kith_dial_options *options, struct kith_dial **out);
 /* A dial of the session's own, to that peer alone. NULL: not possible now. */
 struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
                                    const kith_id *want);
+
+/* ---- invite.c ---- */
+kith_err kith_invite_write(const struct kith_session *session, char *out, size_t room);
+/* out is zeroed but for its size. */
+kith_err kith_invite_read(const char *text, kith_invitation_info *out);
 
 /* ---- places.c ---- */
 /* URLs for INFO; "*" stands for every address of this machine. At most KITH_ENDPOINTS_MAX. */
@@ -412,6 +430,13 @@ void kith_conn_destroy(struct kith_conn *conn);
 void kith_conn_set_deadline(struct kith_conn *conn);
 /* WAIT: this side needs so long at most. */
 void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms);
+
+/* ---- gate.c ---- */
+/* Whether one more link from there may begin its handshake; the oldest may have to make room. */
+int kith_gate_open(struct kith_session *session, const char *remote_address);
+/* It has begun: it counts until it has become a peer's link, or ended. */
+void kith_gate_entered(struct kith_conn *conn);
+void kith_gate_passed(struct kith_conn *conn, int is_peers);
 
 /* ---- handshake.c ---- */
 void kith_handshake_start(struct kith_conn *conn);

@@ -36,6 +36,9 @@ static int open_session(struct chat *chat)
     config.display_name = chat->options->name;
     config.session_name = chat->options->session;
     config.security = chat->options->security;
+    if (chat->options->no_introductions) {
+        config.introductions = KITH_INTRODUCTIONS_OFF;
+    }
     if (chat->options->tls12) {
         config.min_level = KITH_LEVEL_GROUP;
     }

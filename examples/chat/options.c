@@ -89,6 +89,7 @@ enum {
     OPTION_COLOUR,
     OPTION_REDIAL,
     OPTION_NO_REDIAL,
+    OPTION_NO_INTRODUCTIONS,
     OPTION_CERT,
     OPTION_CERT_KEY,
     OPTION_CA,
@@ -117,6 +118,7 @@ static const struct option known[] = {
     {"color", required_argument, NULL, OPTION_COLOUR},
     {"redial", no_argument, NULL, OPTION_REDIAL},
     {"no-redial", no_argument, NULL, OPTION_NO_REDIAL},
+    {"no-introductions", no_argument, NULL, OPTION_NO_INTRODUCTIONS},
     {"cert", required_argument, NULL, OPTION_CERT},
     {"cert-key", required_argument, NULL, OPTION_CERT_KEY},
     {"ca", required_argument, NULL, OPTION_CA},
@@ -273,6 +275,9 @@ static int take(struct options *options, int option, struct options_problem *pro
         break;
     case OPTION_NO_REDIAL:
         options->redial = OPTIONS_REDIAL_NO;
+        break;
+    case OPTION_NO_INTRODUCTIONS:
+        options->no_introductions = 1;
         break;
     case OPTION_TLS12:
         options->tls12 = 1;

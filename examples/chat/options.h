@@ -45,6 +45,7 @@ struct options {
     int json;
     enum options_colour colour;
     enum options_redial redial; /* AUTO: where a person waits */
+    int no_introductions;       /* who connects to one member is not told of the others */
     int verbose;                /* 0, 1 (what Kith does) or 2 (everything it says) */
     int help;
     int version;

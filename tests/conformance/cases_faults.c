@@ -120,6 +120,24 @@ static void fill(struct place *place, struct conn *conn)
     }
 }
 
+/* Many small pieces of the driver's come at once, and then nothing that would wake it again. */
+static void a_burst_and_silence(struct place *place)
+{
+    open_path(place);
+    at_ada->bite = at_bob->bite = 1;
+    for (int i = 0; i < 2; i++) {
+        path_stall(&path, AT_DIALLER);
+        path_stall(&path, AT_ACCEPTOR);
+        conn_offer(at_ada, 250);
+        conn_offer(at_bob, 250);
+        UNTIL(place, at_ada->pulled == at_ada->offered && at_bob->pulled == at_bob->offered);
+        path_heal(&path, AT_DIALLER);
+        path_heal(&path, AT_ACCEPTOR);
+        UNTIL(place, at_ada->came == at_bob->offered && at_bob->came == at_ada->offered);
+    }
+    close_path();
+}
+
 static void a_reader_that_stops(struct place *place)
 {
     size_t before, heap;
@@ -193,6 +211,7 @@ const struct test_case fault_cases[] = {
     {"one_end_dies", NEEDS_NEWS, one_end_dies},
     {"what_is_sent_vanishes", 0, what_is_sent_vanishes},
     {"one_direction_is_finished", NEEDS_TCP, one_direction_is_finished},
+    {"a_burst_and_silence", 0, a_burst_and_silence},
     {"a_reader_that_stops", 0, a_reader_that_stops},
     {"a_reader_that_stops_and_goes_on", 0, a_reader_that_stops_and_goes_on},
     {"closing_where_nobody_reads", 0, closing_where_nobody_reads},

@@ -150,7 +150,37 @@ static void no_descriptor_to_dial_or_listen_with(struct place *place)
     core_close(&ada);
 }
 
+/* ---- room -------------------------------------------------------------------------------- */
+
+/* Where the core has no room yet, connections wait outside; then they come, in their order. */
+static void no_room_to_accept(struct place *place)
+{
+    struct conn *conns[5];
+    struct port *port;
+    core_open(&ada, place);
+    core_open(&bob, place);
+    port = core_listen(&ada, "127.0.0.1", 0, NULL);
+    ada.accept_after_ms = 1;
+    for (int i = 0; i < 5; i++) {
+        conns[i] = core_dial(&bob, port);
+    }
+    UNTIL(place, ada.asked >= 10);
+    CHECK(ada.accepted == 0 && bob.ups + bob.downs == 0, "%s", conns[0]->detail);
+    ada.accept_after_ms = 0;
+    UNTIL(place, bob.ups == 5 && ada.ups == 5);
+    /* A port that is closed meanwhile asks no more. */
+    ada.accept_after_ms = 1;
+    conns[0] = core_dial(&bob, port);
+    ada.asked = 0;
+    UNTIL(place, ada.asked >= 2);
+    port_end(port);
+    UNTIL(place, conn_is_down(conns[0]));
+    core_close(&bob);
+    core_close(&ada);
+}
+
 const struct test_case scarcity_cases[] = {
+    {"no_room_to_accept", NEEDS_SOCKETS, no_room_to_accept},
     {"no_memory_once", 0, no_memory_once},
     {"no_descriptor_to_accept_with", NEEDS_TCP, no_descriptor_to_accept_with},
     {"no_descriptor_to_dial_or_listen_with", NEEDS_SOCKETS, no_descriptor_to_dial_or_listen_with},

@@ -358,6 +358,14 @@ int conn_can_write(struct conn *conn)
 
 /* ---- up-calls ---------------------------------------------------------------------------- */
 
+uint32_t kith_up_accept_after_ms(struct kith_port *base)
+{
+    struct port *port = base->listener;
+    CHECK(port->port == base, "asked for a port that is closed");
+    port->core->asked++;
+    return port->core->accept_after_ms;
+}
+
 struct kith_link *kith_up_accepted(struct kith_port *base, const char *remote_address)
 {
     struct port *port = base->listener;

@@ -46,6 +46,8 @@ struct core {
     size_t key_count;
     const kith_key *dial_key; /* NULL = none */
     int refuses;              /* takes no connection */
+    uint32_t accept_after_ms; /* not 0: none may be accepted now */
+    size_t asked;             /* whether one may be */
     int content_free;         /* what comes is not the pattern */
     int lanes_jump;           /* the other side may end its lanes, and begin them elsewhere */
     size_t accepted, ups, downs;

@@ -10,7 +10,7 @@ import socket
 import struct
 
 from cases_dialling import read_head
-from harness import DEADLINE_S, Failure, Server, as_stranger, case, check
+from harness import DEADLINE_S, Failure, Server, as_stranger, case, check, stranger_connect
 
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -63,6 +63,7 @@ class Wire:
     def __init__(self, connection, masked):
         self.connection = connection
         self.masked = masked  # whether what comes must be
+        self.masks = []
         connection.settimeout(DEADLINE_S)
 
     def take(self, count):
@@ -83,6 +84,7 @@ class Wire:
             check(not first & 8, "a control frame of more than 125 bytes")
             length = int.from_bytes(self.take(2 if length == 126 else 8), "big")
         mask = self.take(4) if self.masked else bytes(4)
+        self.masks.append(mask)
         return first, bytes(b ^ mask[i % 4] for i, b in enumerate(self.take(length)))
 
     def until(self, first):
@@ -102,13 +104,26 @@ class Wire:
         return int.from_bytes(payload[:2], "big") if payload else payload
 
 
+def http(line, headers):
+    """The head of a message; without those headers that are None."""
+    lines = [line] + [f"{name.replace('_', '-')}: {value}"
+                      for name, value in headers.items() if value is not None]
+    return "\r\n".join(lines + ["", ""]).encode()
+
+
+def request(line="GET / HTTP/1.1", **changed):
+    """A client's part of the handshake (§4.1), with other headers, or without those that are None."""
+    headers = {"Host": "127.0.0.1", "Upgrade": "websocket", "Connection": "Upgrade",
+               "Sec_WebSocket_Key": base64.b64encode(os.urandom(16)).decode(),
+               "Sec_WebSocket_Version": "13", "Sec_WebSocket_Protocol": "kith.v1", **changed}
+    return http(line, headers)
+
+
 def client(chat):
-    """A connection to a chat, upgraded (§4.1)."""
-    raw = socket.create_connection(("127.0.0.1", chat.port()), DEADLINE_S)
+    """A connection to a chat, upgraded."""
+    raw = stranger_connect(chat.port())
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    raw.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Protocol: kith.v1\r\n\r\n" % base64.b64encode(os.urandom(16)))
+    raw.sendall(request())
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = raw.recv(1)
@@ -118,14 +133,15 @@ def client(chat):
     return raw
 
 
-def upgrade(connection):
-    """A server's part of the handshake (§4.2.2)."""
+def upgrade(connection, line="HTTP/1.1 101 Switching Protocols", **changed):
+    """A server's part of the handshake (§4.2.2), with other headers, or without those that are None."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     key = re.search(r"^Sec-WebSocket-Key: (\S+)", read_head(connection), re.M | re.I).group(1)
     accept = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
-    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                       b"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
-                       b"Sec-WebSocket-Protocol: kith.v1\r\n\r\n" % base64.b64encode(accept))
+    connection.sendall(http(line, {
+        "Upgrade": "websocket", "Connection": "Upgrade",
+        "Sec_WebSocket_Accept": base64.b64encode(accept).decode(),
+        "Sec_WebSocket_Protocol": "kith.v1", **changed}))
 
 
 def expect_closed(name, wire, frames, expected):
@@ -221,3 +237,178 @@ def rfc6455_taken(c):
     meet_listener(alice, lambda wire: expect_taken(wire, mask=True))
     meet_dialler(c, lambda wire: expect_taken(wire, mask=None))
     alice.leave()
+
+
+# ---- the opening handshake --------------------------------------------------------------------------
+
+# What a listener must refuse (§4.2.1), with an answer that says why (§4.2.2); and what it must take: 101.
+REQUESTS = (
+    ("as it should be", 101, request()),
+    ("names of headers in lower case", 101, request().replace(b"Sec-WebSocket-", b"sec-websocket-")),
+    ("Upgrade in other letters", 101, request(Upgrade="WebSocket")),
+    ("Connection with more in it", 101, request(Connection="keep-alive, upgrade")),
+    ("several subprotocols", 101, request(Sec_WebSocket_Protocol="chat,kith.v1")),
+    ("extensions, which are offers", 101, request(Sec_WebSocket_Extensions="permessage-deflate")),
+    ("an origin, which is a browser's", 101, request(Origin="http://192.0.2.1")),
+    ("a query", 101, request("GET /?a=b HTTP/1.1")),
+    ("no key", 400, request(Sec_WebSocket_Key=None)),
+    ("an empty key", 400, request(Sec_WebSocket_Key="")),
+    ("a key of 2 bytes", 400, request(Sec_WebSocket_Key="YWI=")),
+    ("a key of 17 bytes", 400, request(Sec_WebSocket_Key="MDEyMzQ1Njc4OWFiY2RlZmc=")),
+    ("a key that is no base64", 400, request(Sec_WebSocket_Key="!!!!!!!!!!!!!!!!!!!!!!==")),
+    ("version 8", 426, request(Sec_WebSocket_Version="8")),
+    ("version 14", 426, request(Sec_WebSocket_Version="14")),
+    ("version 130", 426, request(Sec_WebSocket_Version="130")),
+    ("no version", 426, request(Sec_WebSocket_Version=None)),
+    ("no subprotocol", 400, request(Sec_WebSocket_Protocol=None)),
+    ("another subprotocol", 400, request(Sec_WebSocket_Protocol="chat")),
+    ("a longer subprotocol", 400, request(Sec_WebSocket_Protocol="kith.v10")),
+    ("a subprotocol in other letters", 400, request(Sec_WebSocket_Protocol="Kith.V1")),
+    ("another path", 404, request("GET /chat HTTP/1.1")),
+    ("HTTP/1.0", 505, request("GET / HTTP/1.0")),
+    ("POST", 405, request("POST / HTTP/1.1")),
+    ("HEAD", 405, request("HEAD / HTTP/1.1")),
+    ("a body", 400, request(Content_Length="5") + b"hello"),
+    ("no host", 400, request(Host=None)),
+    ("no Upgrade", 426, request(Upgrade=None)),
+    ("an upgrade to HTTP/2", 426, request(Upgrade="h2c")),
+    ("no Connection", 426, request(Connection=None)),
+    ("a connection that is to close", 426, request(Connection="close")),
+    # What cannot be read gets no answer.
+    ("headers without end", None, request()[:-2] + b"X-More: of the same\r\n" * 5000),
+    ("a long header", None, request(X_Long="x" * 100000)),
+    ("a long path", None, request("GET /" + "a" * 100000 + " HTTP/1.1")),
+)
+
+
+def answer_of(chat, data):
+    """The status of the answer, None for none, and its head."""
+    head = b""
+    with stranger_connect(chat.port()) as raw:
+        try:
+            raw.sendall(data)
+            while b"\r\n\r\n" not in head and (more := raw.recv(4096)):
+                head += more
+            while not head.startswith(b"HTTP/1.1 101 ") and raw.recv(4096):
+                pass  # it closes
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        except TimeoutError:
+            raise Failure(f"neither an answer nor an end: {head!r}") from None
+    found = re.match(rb"HTTP/1\.1 (\d{3}) ", head)
+    return int(found.group(1)) if found else None, head
+
+
+@case
+def rfc6455_requests(c):
+    """What a listener takes for a request, and what it answers to others."""
+    alice = c.chat("alice", insecure=True)
+
+    def ask(name, expected, data):
+        status, head = answer_of(alice, data)
+        check(status == expected, f"{name}: {status} instead of {expected}: {head[:300]!r}")
+        if status == 426:  # §4.4; RFC 9110 §15.5.22
+            check(b"Sec-WebSocket-Version: 13\r\n" in head and b"Upgrade: websocket\r\n" in head,
+                  f"{name}: {head!r}")
+    for one in REQUESTS:
+        as_stranger(lambda: ask(*one))
+    bob = c.chat("bob", "--connect", alice.url(), insecure=True)
+    alice.expect_peer("bob")
+    bob.leave()
+    alice.leave()
+
+
+# What a dialler must not take for an answer (§4.1): the first line, and headers that are different.
+RESPONSES = (
+    ("another accept key", {"Sec_WebSocket_Accept": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}),
+    ("no accept key", {"Sec_WebSocket_Accept": None}),
+    ("no subprotocol", {"Sec_WebSocket_Protocol": None}),
+    ("another subprotocol", {"Sec_WebSocket_Protocol": "chat"}),
+    ("two subprotocols", {"Sec_WebSocket_Protocol": "kith.v1, chat"}),
+    ("an extension that nobody asked for", {"Sec_WebSocket_Extensions": "permessage-deflate"}),
+    ("no Upgrade", {"Upgrade": None}),
+    ("an upgrade to something else", {"Upgrade": "h2c"}),
+    ("no Connection", {"Connection": None}),
+    ("a connection that is to close", {"Connection": "close"}),
+    ("HTTP/1.0", {"line": "HTTP/1.0 101 Switching Protocols"}),
+    *((f"status {status}", {"line": f"HTTP/1.1 {status} Something"})
+      for status in (100, 102, 200, 204, 400, 401, 404, 407, 426, 500, 503)),
+    *((f"a redirect, {status}", {"line": f"HTTP/1.1 {status} Elsewhere", "Location": "/elsewhere"})
+      for status in (301, 302, 303, 307, 308)),
+)
+
+
+@case
+def rfc6455_responses(c):
+    """What a dialler does not take for an upgrade: it says why, sends nothing, and dials nowhere else."""
+    for name, changed in RESPONSES:
+        said = []
+
+        def serve(connection):
+            upgrade(connection, **changed)
+            while more := connection.recv(4096):
+                said.append(more)
+
+        with Server(serve) as server:
+            bob = c.chat("bob", "--connect", f"ws://127.0.0.1:{server.port}", insecure=True)
+            failed = bob.expect("dial", state="failed")
+            check(failed["reason"] == "NOT_KITH", f"{name}: {failed}")
+            bob.expect_exit(1)
+        check(not said, f"{name}: it was taken, and answered with {said}")
+
+
+# Far more than the 1000 in a second that each side takes, wherever a second begins.
+FLOODS = (
+    ("pings", [(FIN | PING, b"x")] * 5000),
+    ("empty pings", [(FIN | PING,)] * 5000),
+    ("pongs", [(FIN | PONG, b"x")] * 5000),
+    ("empty pongs", [(FIN | PONG,)] * 5000),
+    ("empty messages", [(FIN | BINARY,)] * 5000),
+    ("empty fragments", [(BINARY,)] + [(CONTINUATION,)] * 5000),
+)
+
+
+@case
+def rfc6455_floods(c):
+    """Frames that move nothing are cheap to send: of too many the connection ends (§7.4.1, 1008)."""
+    alice = c.chat("alice", insecure=True)
+    for name, frames in FLOODS:
+        masked = b"".join(frame(b"mask", *f) for f in frames)
+        plain = b"".join(frame(None, *f) for f in frames)
+        meet_listener(alice, lambda wire: expect_closed(name, wire, [masked], 1008))
+        meet_dialler(c, lambda wire: expect_closed(name, wire, [plain], 1008))
+    alice.leave()
+
+
+@case
+def rfc6455_masks(c):
+    """A dialler masks each frame with another key, which nobody can guess (§5.3). Kept random bytes run
+    out in between."""
+    masks = []
+
+    def talk(wire):
+        for number in range(300):
+            wire.connection.sendall(frame(None, FIN | PING, b"%d" % number))
+            check(wire.until(FIN | PONG) == b"%d" % number, "another pong than asked for")
+        masks.extend(wire.masks)
+
+    meet_dialler(c, talk)
+    check(len(masks) >= 300, f"{len(masks)} frames")
+    # Of 300 random numbers of 32 bits two are alike once in 100000 runs; of a byte's values all come.
+    check(len(set(masks)) >= len(masks) - 1, "a mask came twice")
+    for i in range(4):
+        values = len({mask[i] for mask in masks})
+        check(values > 100, f"byte {i} of {len(masks)} masks had {values} values")
+
+
+@case
+def websocket_log(c):
+    """What the WebSocket library has to say comes as Kith's log, to those who want it."""
+    for options, wanted in ((("--verbose", "--verbose"), True), ((), False)):
+        alice = c.chat("alice", *options, insecure=True)
+        bad = [frame(os.urandom(4), FIN | BINARY, b"x", 1 << 63)]
+        meet_listener(alice, lambda wire: expect_closed("a length of 2^63", wire, bad, 1002))
+        alice.leave()
+        said = any("lws: " in line and "b63" in line for line in alice.stderr)
+        check(said == wanted, f"{options}: {alice.stderr_text()[-500:]}")
+        check(all(line.startswith("kith-chat: ") for line in alice.stderr), alice.stderr_text()[-500:])

@@ -492,7 +492,8 @@ def out_of_reach_on_the_status(c):
 def redial(c):
     """A lost connection comes back by itself where a person waits, and is not tried where not."""
     key = c.new_key()
-    at_once = ("--resume-window", "0")  # so that a lost connection is a departure
+    # A lost connection is a departure, and nobody hears of the others.
+    at_once = ("--resume-window", "0", "--no-introductions")
     url = f"wss://127.0.0.1:{free_port()}"
     first = c.chat("alice", "--listen", url, *at_once, key=key)
     first.url()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the end-to-end cases are made of: processes that are waited for by what they say, each wait
 with a deadline. Nothing here sleeps, and only processes that were started here are ever signalled."""
+import itertools
 import json
 import os
 import pathlib
@@ -385,10 +386,21 @@ def as_stranger(talk):
                 raise
 
 
+_stranger_numbers = itertools.count()
+
+
+def stranger_connect(port, deadline_s=None):
+    """A connection from an address of its own, as far as there are any: a session lets few in from
+    where connections do nothing but fail."""
+    number = next(_stranger_numbers) % 60000
+    source = f"127.1.{number // 250}.{number % 250 + 1}" if sys.platform == "linux" else "127.0.0.1"
+    return socket.create_connection(("127.0.0.1", port), deadline_s or DEADLINE_S, (source, 0))
+
+
 def talk_raw(port, data, deadline_s=None):
     """Connects, sends bytes, and gives all that comes back until the other side closes. No close
     within the deadline is a failure."""
-    with socket.create_connection(("127.0.0.1", port), deadline_s or DEADLINE_S) as raw:
+    with stranger_connect(port, deadline_s) as raw:
         raw.settimeout(deadline_s or DEADLINE_S)
         got = b""
         try:

@@ -163,6 +163,11 @@ int kith_loop_is_mine(const kith_loop *loop)
     return !loop->sim->other_thread;
 }
 
+int kith_loop_is_this_thread(const kith_loop *loop)
+{
+    return !loop->sim->other_thread;
+}
+
 int kith_loop_is_freeing(const kith_loop *loop)
 {
     (void)loop;

@@ -9,6 +9,7 @@
 
 #include "base/wire.h"
 #include "bench.h"
+#include "bounds.h"
 #include "protocol/lane.h"
 
 static struct bench bench;
@@ -251,6 +252,84 @@ Test(lane_tx, without_memory)
         cr_assert_eq(bench.blocks, 0);
     }
     cr_assert_eq(put(0, 100, 7), KITH_OK);
+    close_lanes();
+}
+
+/* ---- small messages that wait -----------------------------------------------------------------
+ */
+
+/* The first has nobody before it; 40 records of 101 bytes fit into a block. */
+Test(lane_tx, what_waits_shares_a_block)
+{
+    open_lanes(1 << 20);
+    for (uint64_t i = 0; i < 41; i++) {
+        cr_assert_eq(put(0, 99, 0), KITH_OK);
+    }
+    cr_assert_eq(bench.blocks, 2);
+    cr_assert_eq(put(0, 99, 0), KITH_OK);
+    cr_assert_eq(bench.blocks, 3);
+    cr_assert_eq(put(0, KITH_SEND_BLOCK_BYTES, 0), KITH_OK);
+    cr_assert_eq(bench.blocks, 4);
+    cr_assert(credit(0, 0, 0, 1 << 20));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, sizeof out), 42 * 101 + 4098);
+    cr_assert(credit(0, 41 * 101 - 1, 0, 1 << 20));
+    cr_assert_eq(bench.blocks, 3, "a block goes when the other side has all of it");
+    cr_assert(credit(0, 41 * 101, 0, 1 << 20));
+    cr_assert_eq(bench.blocks, 2);
+    cr_assert(credit(0, 42 * 101 + 4098, 0, 1 << 20));
+    cr_assert_eq(bench.blocks, 0);
+    close_lanes();
+}
+
+/* All of a block is sent and not yet confirmed; then a message comes that fits into it. */
+Test(lane_tx, a_block_that_was_sent_goes_on)
+{
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 9, 0), KITH_OK);
+    cr_assert_eq(put(0, 19, 1), KITH_OK);
+    cr_assert(credit(0, 0, 0, 1 << 20));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 100), 30);
+    cr_assert(credit(0, 29, 0, 1 << 20));
+    cr_assert_eq(put(0, 29, 2), KITH_OK);
+    cr_assert_eq(kith_lane_tx_ready(&lanes[0]), 30);
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, 100), 30);
+    cr_assert_eq(out[0], 29);
+    cr_assert_arr_eq(out + 1, message, 29);
+    cr_assert(credit(0, 60, 59, 1 << 20));
+    cr_assert(settled_count == 1 && settled[0] == 1);
+    cr_assert(credit(0, 60, 60, 1 << 20));
+    cr_assert(settled_count == 2 && settled[1] == 2);
+    cr_assert_eq(bench.blocks, 0);
+    close_lanes();
+}
+
+Test(lane_tx, a_block_without_memory_for_a_ticket)
+{
+    size_t held;
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 9, 0), KITH_OK);
+    cr_assert_eq(put(0, 9, 0), KITH_OK);
+    held = lanes[0].held_bytes;
+    bench.fail_from = bench.requests + 1;
+    cr_assert_eq(put(0, 9, 1), KITH_ERR_NOMEM);
+    bench.fail_from = 0;
+    cr_assert(lanes[0].end == 20 && lanes[0].held_bytes == held);
+    cr_assert_eq(put(0, 9, 1), KITH_OK);
+    cr_assert_eq(lanes[0].end, 30);
+    close_lanes();
+}
+
+/* Where a block does not fit any more, a message alone still may. */
+Test(lane_tx, blocks_leave_no_room_unused)
+{
+    size_t count = 0;
+    open_lanes(32 * 1024);
+    while (put(0, 49, 0) == KITH_OK) {
+        count++;
+    }
+    cr_assert_leq(lanes[0].held_bytes, 32 * 1024 / 2 + 32 * 1024 / 2 / KITH_CHANNEL_COUNT);
+    cr_assert_gt(lanes[0].held_bytes + 200, 32 * 1024 / 2 + 32 * 1024 / 2 / KITH_CHANNEL_COUNT);
+    cr_assert_gt(count, 3 * 80);
     close_lanes();
 }
 

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "party.h"
@@ -69,6 +71,99 @@ Test(loop, config_of_another_size)
     large.config.log_level = (kith_log_level)6;
     cr_assert_eq(kith_loop_new(&large.config, &loop), KITH_ERR_INVALID);
     expect_detail("log_level");
+}
+
+/* ---- sockets and names ------------------------------------------------------------------------
+ */
+
+static char looked_up_ip[KITH_IP_TEXT_BYTES];
+static size_t looked_up_count;
+static int looked_up;
+
+static void on_lookup(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT_BYTES],
+                      size_t count)
+{
+    (void)lookup;
+    looked_up++;
+    looked_up_count = count;
+    if (count > 0) {
+        memcpy(looked_up_ip, ips[0], sizeof looked_up_ip);
+    }
+}
+
+/* An address asks nobody: it is there when the turn ends, not before. */
+Test(loop, numeric_addresses_are_known)
+{
+    static const char *const texts[][2] = {{"127.0.0.1", "127.0.0.1"}, {"0:0::1", "::1"}};
+    struct kith_lookup lookup = {.done = on_lookup};
+    struct kith_env *env;
+    loop = party_loop();
+    env = kith_loop_env(loop);
+    for (size_t i = 0; i < 2; i++) {
+        looked_up = 0;
+        cr_assert_eq(env->io->lookup(env, &lookup, texts[i][0]), KITH_OK);
+        cr_assert_eq(looked_up, 0);
+        cr_assert_eq(kith_loop_step(loop, 0), KITH_OK);
+        cr_assert_eq(looked_up, 1);
+        cr_assert_eq(looked_up_count, 1);
+        cr_assert_str_eq(looked_up_ip, texts[i][1]);
+        cr_assert_null(lookup.impl);
+    }
+    cr_assert_eq(env->io->lookup(env, &lookup, "127.0.0.1"), KITH_OK);
+    env->io->lookup_cancel(env, &lookup);
+    env->io->lookup_cancel(env, &lookup);
+    cr_assert_eq(kith_loop_step(loop, 0), KITH_OK);
+    cr_assert_eq(looked_up, 1);
+    party_loop_free(&loop);
+}
+
+struct seen {
+    struct kith_watch watch;
+    unsigned events, calls;
+};
+
+static void on_ready(struct kith_watch *watch, unsigned events)
+{
+    struct seen *seen = KITH_CONTAINER(watch, struct seen, watch);
+    seen->events = events;
+    seen->calls++;
+}
+
+static void step_until_called(const struct seen *seen, unsigned calls)
+{
+    while (seen->calls < calls) {
+        cr_assert_eq(kith_loop_step(loop, 60000), KITH_OK);
+    }
+    cr_assert_eq(seen->calls, calls);
+}
+
+/* What is changed and changed back within a turn, what is changed for good, and what is no more. */
+Test(loop, watches_change_within_a_turn)
+{
+    struct seen seen = {{.on_ready = on_ready}, 0, 0};
+    struct kith_env *env;
+    int ends[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    loop = party_loop();
+    env = kith_loop_env(loop);
+    cr_assert_eq(env->io->watch(env, &seen.watch, ends[0], KITH_READABLE), KITH_OK);
+    cr_assert_eq(write(ends[1], "!", 1), 1);
+    cr_assert_eq(env->io->watch(env, &seen.watch, ends[0], 0), KITH_OK);
+    cr_assert_eq(env->io->watch(env, &seen.watch, ends[0], KITH_READABLE), KITH_OK);
+    step_until_called(&seen, 1);
+    cr_assert_eq(seen.events, KITH_READABLE);
+    cr_assert_eq(env->io->watch(env, &seen.watch, ends[0], KITH_WRITABLE), KITH_OK);
+    step_until_called(&seen, 2);
+    cr_assert_eq(seen.events, KITH_WRITABLE);
+    cr_assert_eq(env->io->watch(env, &seen.watch, ends[0], 0), KITH_OK);
+    cr_assert_eq(kith_loop_step(loop, 0), KITH_OK);
+    cr_assert_eq(env->io->watch(env, &seen.watch, ends[0], KITH_READABLE), KITH_OK);
+    env->io->unwatch(env, &seen.watch);
+    cr_assert_eq(kith_loop_step(loop, 0), KITH_OK);
+    cr_assert_eq(seen.calls, 2);
+    party_loop_free(&loop);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 /* ---- running ----------------------------------------------------------------------------------

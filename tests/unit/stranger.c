@@ -231,7 +231,8 @@ int stranger_connect(struct stranger *stranger)
     struct kith_link_info seen;
     cr_assert_not_null(stranger->all->port);
     stranger->dials = 1;
-    link = (struct raw_link *)kith_up_accepted(stranger->all->port, "a stranger");
+    link = (struct raw_link *)kith_up_accepted(
+        stranger->all->port, stranger->address != NULL ? stranger->address : "a stranger");
     if (link == NULL) {
         return 0;
     }

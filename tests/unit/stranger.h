@@ -33,6 +33,7 @@ struct strangers {
 };
 
 struct stranger {
+    const char *address; /* where it connects from; NULL: nowhere in particular */
     struct strangers *all;
     struct kith_link *link; /* NULL before and after */
     int dials;              /* the stranger is the dialer */

@@ -86,7 +86,7 @@ struct kith__quic_grave {
 
 /* What strangers did, since the endpoint was opened. */
 struct kith__quic_counts {
-    uint64_t malformed, stray, version, resets, retries, refused, invalid_tokens;
+    uint64_t malformed, stray, version, resets, retries, refused, put_off, invalid_tokens;
 };
 
 /* So many of something in a second. */

@@ -171,6 +171,10 @@ void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_
     if (!check_address(socket, path, &first)) {
         return;
     }
+    if (kith_up_accept_after_ms(&socket->port->base) > 0) {
+        endpoint->counts.put_off++; /* it comes again by itself (RFC 9002 §6.2.2.1) */
+        return;
+    }
     kith__net_address_format((const struct sockaddr *)(const void *)&path->remote.storage,
                              path->remote.bytes, remote);
     socket->holds++; /* the port may be closed inside */

@@ -12,6 +12,10 @@
 
 static kith_err setup(WOLFSSL_CTX *context, struct kith__tls_keys *keys, int is_server)
 {
+    /* A flight of the handshake is one packet, not one for each message. */
+    if (wolfSSL_CTX_set_group_messages(context) != WOLFSSL_SUCCESS) {
+        return kith_fail(KITH_ERR_CRYPTO, "the TLS library refuses to collect messages");
+    }
     return keys->pki != NULL ? kith__tls_pki_setup(context, keys, is_server)
                              : kith__tls_psk_setup(context, keys, is_server);
 }

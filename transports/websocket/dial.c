@@ -140,6 +140,7 @@ int kith__ws_dial_connected(struct kith__ws_link *link)
     if (getpeername(link->socket.fd, (struct sockaddr *)(void *)&peer, &bytes) != 0) {
         return 0;
     }
+    kith__ws_tcp_connected(link->socket.fd);
     link->stage = KITH__WS_HANDSHAKE;
     return 1;
 }

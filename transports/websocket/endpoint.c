@@ -36,34 +36,12 @@ static struct kith__tls_handshake *handshake_of(struct kith_endpoint *base, WOLF
     return link != NULL ? &link->tls : NULL;
 }
 
-/* As the library's own, but a connection that is gone must not end the process with SIGPIPE. */
-static int send_quietly(WOLFSSL *ssl, char *bytes, int count, void *context)
-{
-    ssize_t sent = send(wolfSSL_get_fd(ssl), bytes, (size_t)count, MSG_NOSIGNAL);
-    (void)context;
-    if (sent >= 0) {
-        return (int)sent;
-    }
-    switch (errno) {
-    case EAGAIN:
-        return WOLFSSL_CBIO_ERR_WANT_WRITE;
-    case EINTR:
-        return WOLFSSL_CBIO_ERR_ISR;
-    case ECONNRESET:
-        return WOLFSSL_CBIO_ERR_CONN_RST;
-    case EPIPE:
-        return WOLFSSL_CBIO_ERR_CONN_CLOSE;
-    default:
-        return WOLFSSL_CBIO_ERR_GENERAL;
-    }
-}
-
 int kith__ws_server_tls(struct kith__ws_way *way, WOLFSSL_CTX *context)
 {
     if (kith__tls_server_setup(context, &way->keys) != KITH_OK) {
         return -1;
     }
-    wolfSSL_CTX_SetIOSend(context, send_quietly);
+    kith__ws_records_setup(context);
     /* lws would pick a vhost by the name that a stranger sends; the listener decides. */
     wolfSSL_CTX_set_servername_callback(context, NULL);
     return 0;
@@ -136,7 +114,7 @@ kith_err kith__ws_way_of(struct kith__ws_endpoint *endpoint, kith_tls12 tls12,
         if (err != KITH_OK) {
             return err;
         }
-        wolfSSL_CTX_SetIOSend(way->client_tls, send_quietly);
+        kith__ws_records_setup(way->client_tls);
     }
     kith__ws_enter(endpoint);
     (void)pthread_mutex_lock(&lws_lock);
@@ -148,7 +126,7 @@ kith_err kith__ws_way_of(struct kith__ws_endpoint *endpoint, kith_tls12 tls12,
 }
 
 /* lws ignores SIGPIPE for the whole process, which is the application's to decide. Nothing below
- * needs it: lws sends with MSG_NOSIGNAL, and so does send_quietly(). */
+ * needs it: lws sends with MSG_NOSIGNAL, and so does records.c. */
 static int make_lws(struct kith__ws_endpoint *endpoint)
 {
     struct sigaction before;

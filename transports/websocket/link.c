@@ -72,6 +72,10 @@ static void drop(struct kith__ws_link *link)
         lws_close_free_wsi(wsi, LWS_CLOSE_STATUS_NOSTATUS_CONTEXT_DESTROY, "kith");
     }
     if (link->wsi != NULL) { /* lws never keeps one, but the link must not be called after this */
+        WOLFSSL *ssl = lws_get_ssl(link->wsi);
+        if (ssl != NULL) {
+            kith__ws_records_start(NULL, ssl);
+        }
         lws_set_opaque_user_data(link->wsi, NULL);
         kith__ws_socket_stop(&link->socket);
         link->wsi = NULL;
@@ -131,7 +135,26 @@ static void note_tls(struct kith__ws_link *link)
     }
 }
 
-/* lws's callbacks read straight into the core, so a wake-up may read more than one record. */
+/* lws's callbacks read straight into the core, so a wake-up may read more than one record. It must
+ * while there are bytes that were read ahead, since the socket says nothing of them; only where lws
+ * asks for none, because it closes, they stay. */
+static void read_more(struct kith__ws_link *link)
+{
+    for (int i = 1; link->stage == KITH__WS_UP && !link->cut; i++) {
+        unsigned asked = link->asked, ahead = link->ahead_count;
+        link->no_ahead = i >= KITH__WS_READS_PER_TURN;
+        if (ahead == 0 && (link->no_ahead || !link->more)) {
+            break;
+        }
+        link->more = 0;
+        kith__ws_service(&link->socket, KITH_READABLE);
+        if (ahead > 0 && link->asked == asked) {
+            break;
+        }
+    }
+    link->more = link->no_ahead = 0;
+}
+
 static void socket_ready(struct kith_watch *watch, unsigned events)
 {
     struct kith__ws_link *link = KITH_CONTAINER(watch, struct kith__ws_link, socket.watch);
@@ -145,11 +168,7 @@ static void socket_ready(struct kith_watch *watch, unsigned events)
     }
     kith__ws_service(&link->socket, events);
     note_tls(link);
-    for (int i = 1; i < KITH__WS_READS_PER_TURN && link->more && link->stage == KITH__WS_UP; i++) {
-        link->more = 0;
-        kith__ws_service(&link->socket, KITH_READABLE);
-    }
-    link->more = 0;
+    read_more(link);
 }
 
 /* Answers a stranger in the one language that every such client understands, so that the other side
@@ -288,6 +307,7 @@ int kith__ws_link_up(struct kith__ws_link *link, struct lws *wsi)
     kith_defer(env, &link->turn); /* for what the core had to send before */
     if (ssl != NULL) {
         kith__tls_settle(ssl);
+        kith__ws_records_start(link, ssl);
     }
     return 0;
 }

@@ -97,11 +97,10 @@ static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_st
                     socklen_t peer_bytes)
 {
     struct kith__ws_way *way = port->way; /* the core may close the port */
-    int on = 1;
     struct kith__ws_link *link;
     char remote[KITH__NET_ADDRESS_BYTES];
     kith__net_address_format((const struct sockaddr *)(const void *)peer, peer_bytes, remote);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    kith__ws_tcp_connected(fd);
     link = (struct kith__ws_link *)(void *)kith_up_accepted(&port->base, remote);
     if (link == NULL) {
         (void)close(fd);
@@ -126,17 +125,21 @@ static int is_shortage(int error)
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
-/* The socket stays readable while there is nothing to accept with: look away for a moment. */
-static void pause_accepting(struct kith__ws_port *port, int error)
+/* Looks away for a moment: the socket stays readable, and what waits keeps its place outside. */
+static void pause_accepting(struct kith__ws_port *port, uint32_t pause_ms)
 {
     struct kith_env *env = port->base.endpoint->env;
-    uint64_t at_us = env->now_us + KITH__WS_ACCEPT_PAUSE_MS * UINT64_C(1000);
-    char reason[80];
-    kith_log(env, KITH_LOG_WARN, "a connection cannot be accepted now: %s",
-             kith__net_errno_text(error, reason, sizeof reason));
-    if (kith_timer_set(env, &port->pause, at_us) == KITH_OK) {
+    if (kith_timer_set(env, &port->pause, env->now_us + pause_ms * UINT64_C(1000)) == KITH_OK) {
         (void)env->io->watch(env, &port->watch, port->fd, 0);
     }
+}
+
+static void cannot_accept(struct kith__ws_port *port, int error)
+{
+    char reason[80];
+    kith_log(port->base.endpoint->env, KITH_LOG_WARN, "a connection cannot be accepted now: %s",
+             kith__net_errno_text(error, reason, sizeof reason));
+    pause_accepting(port, KITH__WS_ACCEPT_PAUSE_MS);
 }
 
 static void accept_again(struct kith_timer *timer)
@@ -159,11 +162,17 @@ static void accept_ready(struct kith_watch *watch, unsigned events)
     for (int i = 0; i < KITH__WS_ACCEPTS_PER_TURN && endpoint->ports_closed == closed; i++) {
         struct sockaddr_storage peer;
         socklen_t bytes = sizeof peer;
-        int fd = kith__net_accept(port->fd, &peer, &bytes);
+        uint32_t after_ms = kith_up_accept_after_ms(&port->base);
+        int fd;
+        if (after_ms > 0) {
+            pause_accepting(port, after_ms);
+            return;
+        }
+        fd = kith__net_accept(port->fd, &peer, &bytes);
         if (fd >= 0) {
             welcome(port, fd, &peer, bytes);
         } else if (is_shortage(errno)) {
-            pause_accepting(port, errno);
+            cannot_accept(port, errno);
             return;
         } else if (errno == EAGAIN) {
             return;

@@ -9,8 +9,6 @@
 
 #include "transports/websocket/ws.h"
 
-#define SUBPROTOCOL "kith.v1"
-
 /* ---- sending ---------------------------------------------------------------------------- */
 
 /* The close frame is the last thing we write (RFC 6455 §5.5.1); then lws waits for the other
@@ -32,13 +30,17 @@ int kith__ws_pump(struct kith__ws_link *link)
     }
     for (int i = 0; i < KITH__WS_PULLS_PER_TURN; i++) {
         size_t count = kith_up_pull(&link->base, payload, KITH__WS_PULL_BYTES);
+        int written;
         if (link->cut) {
             return 0;
         }
         if (count == 0) {
             return link->closing ? goodbye(link, link->close_code) : 0;
         }
-        if (lws_write(link->wsi, payload, count, LWS_WRITE_BINARY) < 0) {
+        kith__ws_records_begin(link, count);
+        written = lws_write(link->wsi, payload, count, LWS_WRITE_BINARY);
+        kith__ws_records_end(link);
+        if (written < 0) {
             /* What came in is still to be read; then lws finds the end itself. */
             link->mute = 1;
             (void)shutdown(lws_get_socket_fd(link->wsi), SHUT_RDWR);
@@ -69,6 +71,31 @@ static void hurry(struct kith__ws_link *link)
     }
 }
 
+static int refuse(struct kith__ws_link *link, enum lws_close_status code)
+{
+    hurry(link);
+    return goodbye(link, code) ? -1 : 0;
+}
+
+/* A frame that moves nothing: an empty one, a ping or a pong. We send none; a few cost nothing. */
+static int receive_idle(struct kith__ws_link *link)
+{
+    uint64_t second = kith__ws_endpoint_of(link)->base.env->now_us / 1000000;
+    if (link->stage != KITH__WS_UP || link->goodbye || link->cut) {
+        return 0;
+    }
+    if (second != link->idle_second) {
+        link->idle_second = second;
+        link->idle_frames = 0;
+    }
+    if (++link->idle_frames <= KITH_IDLE_FRAMES_PER_S_MAX) {
+        return 0;
+    }
+    kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sends too many frames that move nothing",
+                       kith__ws_who(link));
+    return refuse(link, LWS_CLOSE_STATUS_POLICY_VIOLATION);
+}
+
 static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t count)
 {
     if (link->stage != KITH__WS_UP || link->goodbye || link->cut) {
@@ -77,13 +104,13 @@ static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t coun
     if (!lws_frame_is_binary(link->wsi)) {
         kith__ws_link_fail(link, KITH_REASON_PROTOCOL, "%s sent a text message",
                            kith__ws_who(link));
-        hurry(link);
-        return goodbye(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE) ? -1 : 0;
+        return refuse(link, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE);
     }
-    if (count > 0) {
-        link->more |= count >= KITH__WS_RX_MORE_BYTES;
-        kith_up_rx(&link->base, bytes, count);
+    if (count == 0) {
+        return receive_idle(link);
     }
+    link->more |= count >= KITH__WS_RX_MORE_BYTES;
+    kith_up_rx(&link->base, bytes, count);
     return 0;
 }
 
@@ -95,43 +122,6 @@ static void closed_by_peer(struct kith__ws_link *link, const uint8_t *bytes, siz
                        kith__ws_who(link), code);
     link->mute = 1;
     hurry(link);
-}
-
-/* ---- the opening handshake (RFC 6455 §4) ------------------------------------------------ */
-
-static int header_is(struct lws *wsi, enum lws_token_indexes header, const char *value)
-{
-    char text[32];
-    return lws_hdr_copy(wsi, text, sizeof text, header) > 0 && strcmp(text, value) == 0;
-}
-
-/* lws has matched the subprotocol, but takes a request without one as well. */
-static int take_request(struct kith__ws_link *link, struct lws *wsi)
-{
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
-        lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 &&
-        header_is(wsi, WSI_TOKEN_VERSION, "13")) {
-        return 0;
-    }
-    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "the other side did not ask for " SUBPROTOCOL);
-    return -1;
-}
-
-static int take_response(struct kith__ws_link *link, struct lws *wsi)
-{
-    if (header_is(wsi, WSI_TOKEN_PROTOCOL, SUBPROTOCOL)) {
-        return 0;
-    }
-    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "%s speaks WebSocket, but not " SUBPROTOCOL,
-                       link->remote);
-    return -1;
-}
-
-/* Anything that is HTTP and not an upgrade to WebSocket. */
-static int refuse_http(struct kith__ws_link *link)
-{
-    kith__ws_link_fail(link, KITH_REASON_NOT_KITH, "the other side did not ask for a WebSocket");
-    return -1;
 }
 
 static void gone(struct kith__ws_link *link)
@@ -147,23 +137,23 @@ static int callback_of_link(struct kith__ws_link *link, struct lws *wsi,
 {
     switch ((int)reason) {
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return strcmp(in, "websocket") == 0 ? 0 : refuse_http(link);
+        return kith__ws_take_request(link, wsi, in);
     case LWS_CALLBACK_HTTP:
     case LWS_CALLBACK_HTTP_BODY:
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
     case LWS_CALLBACK_RAW_ADOPT:
     case LWS_CALLBACK_RAW_RX:
-        return refuse_http(link);
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        return take_request(link, wsi);
+        return kith__ws_take_request(link, wsi, "");
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
-        return take_response(link, wsi);
+        return kith__ws_take_response(link, wsi);
     case LWS_CALLBACK_ESTABLISHED:
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         return kith__ws_link_up(link, wsi);
     case LWS_CALLBACK_RECEIVE:
     case LWS_CALLBACK_CLIENT_RECEIVE:
         return receive(link, in, count);
+    case LWS_CALLBACK_USER: /* of our patch: a ping or a pong */
+        return receive_idle(link);
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_CLIENT_WRITEABLE:
         return writable(link);
@@ -197,7 +187,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 const struct lws_protocols kith__ws_protocols[] = {
     {
-        .name = SUBPROTOCOL,
+        .name = KITH__WS_SUBPROTOCOL,
         .callback = callback,
         .rx_buffer_size = KITH__WS_RX_BYTES,
         .tx_packet_size =

@@ -30,16 +30,22 @@ enum {
      * of a loopback or an offloading network card; of a little more the rest would go on its own.
      */
     KITH__WS_PULL_BYTES = 64 * 1024 - 128,
-    KITH__WS_PULLS_PER_TURN = 16,  /* 1 MiB of one link before others have their turn */
+    KITH__WS_PULLS_PER_TURN = 4,   /* 256 KiB of one link before others have their turn */
     KITH__WS_READS_PER_TURN = 8,   /* TLS records, or buffers, of one link before others */
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
+    KITH__WS_RECORD_BYTES = 16 * 1024,  /* of plain text: TLS's own limit (RFC 8446 §5.1) */
+    KITH__WS_UNSENT_BYTES = 128 * 1024, /* in the kernel, beyond what is on the network */
+    KITH__WS_AHEAD_BYTES = 256, /* of each link; a short message whole, or the head of a record */
     KITH__WS_ACCEPTS_PER_TURN = 16, /* handshakes cost time; established links have their turn */
-    KITH__WS_BACKLOG = 128,         /* connections that the system holds until we accept them */
+    KITH__WS_BACKLOG = 512, /* connections that the system holds until we accept them; those behind
+                               would wait longer than a handshake may take */
     KITH__WS_ACCEPT_PAUSE_MS = 100, /* no descriptors left: asking again at once would spin */
     KITH__WS_DETAIL_BYTES = 400     /* one sentence with an address and an identity */
 };
+
+#define KITH__WS_SUBPROTOCOL "kith.v1"
 
 struct kith__ws_endpoint;
 
@@ -105,15 +111,22 @@ struct kith__ws_link {
     struct kith__tls_handshake tls;
 
     uint8_t dialled;
-    uint8_t heard;       /* a byte came in */
-    uint8_t tls_done;    /* TLS has finished its part of the handshake */
-    uint8_t closing;     /* the core called close() */
-    uint8_t cut;         /* end it when this turn ends, whatever is unsent */
-    uint8_t mute;        /* nothing more may be written */
-    uint8_t goodbye;     /* our close frame is on its way, the other side's is awaited */
-    uint8_t more;        /* so much came at once that more is likely there */
-    uint16_t close_code; /* WebSocket's */
-    kith_reason reason;  /* why it ends; NONE = not known yet */
+    uint8_t heard;        /* a byte came in */
+    uint8_t tls_done;     /* TLS has finished its part of the handshake */
+    uint8_t closing;      /* the core called close() */
+    uint8_t cut;          /* end it when this turn ends, whatever is unsent */
+    uint8_t mute;         /* nothing more may be written */
+    uint8_t goodbye;      /* our close frame is on its way, the other side's is awaited */
+    uint8_t more;         /* so much came at once that more is likely there */
+    uint8_t no_ahead;     /* TLS gets what it asks for and no more is read */
+    uint16_t close_code;  /* WebSocket's */
+    kith_reason reason;   /* why it ends; NONE = not known yet */
+    uint64_t idle_second; /* of frames that moved nothing */
+    uint32_t idle_frames;
+    unsigned records_left;             /* TLS records of what is being written; 0 = not known */
+    unsigned asked;                    /* how often TLS asked for bytes */
+    uint16_t ahead_start, ahead_count; /* read from the socket, not yet asked for by TLS */
+    uint8_t ahead[KITH__WS_AHEAD_BYTES];
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
     char remote[KITH__NET_ADDRESS_BYTES], local[KITH__NET_ADDRESS_BYTES];
@@ -164,11 +177,26 @@ void kith__ws_socket_stop(struct kith__ws_socket *socket);
 /* Lets lws look at a socket that is ready. */
 void kith__ws_service(struct kith__ws_socket *socket, unsigned events);
 
+/* ---- records.c: the socket below TLS */
+
+/* Sets up what is common to all connections of a context. */
+void kith__ws_records_setup(struct WOLFSSL_CTX *context);
+/* From now on the records of a link that is up go through here; NULL: those of no link any more. */
+void kith__ws_records_start(struct kith__ws_link *link, struct WOLFSSL *ssl);
+/* So many bytes, and their heads, are written as one; and have been. */
+void kith__ws_records_begin(struct kith__ws_link *link, size_t count);
+void kith__ws_records_end(struct kith__ws_link *link);
+
 /* ---- port.c */
 
 kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *address, char *url,
                          size_t url_bytes);
 void kith__ws_port_close(struct kith_port *base);
+
+/* ---- tcp_linux.c or tcp_posix.c */
+
+/* TCP is connected: nothing waits to be collected, and little to be sent. */
+void kith__ws_tcp_connected(int fd);
 
 /* ---- dial.c */
 
@@ -212,5 +240,13 @@ extern const struct lws_protocols kith__ws_protocols[];
 /* Pulls and writes until there is nothing left, the socket is full or the link had its share. 1:
  * all is written and the core wants the link closed: lws is to close it now. */
 int kith__ws_pump(struct kith__ws_link *link);
+
+/* ---- upgrade.c: the opening handshake */
+
+/* Whether a request asks for what this is; upgrade: the header, "" where there is none. 0, or -1
+ * for lws to close: it has been answered. */
+int kith__ws_take_request(struct kith__ws_link *link, struct lws *wsi, const char *upgrade);
+/* Whether an answer that lws takes for an upgrade is one to this. 0, or -1 for lws to close. */
+int kith__ws_take_response(struct kith__ws_link *link, struct lws *wsi);
 
 #endif

@@ -60,15 +60,17 @@ extern "C" {
 #define KITH_VERSION_PATCH 0
 
 /* Sizes that are part of the interface; every other limit is a default of kith_session_config. */
-#define KITH_NAME_BYTES_MAX         63 /* display and session name: bytes of UTF-8, without the NUL */
-#define KITH_KEY_BYTES_MIN          16 /* pre-shared key: shorter ones can be searched (RFC 9257 §6) */
-#define KITH_KEY_BYTES_MAX          64   /* pre-shared key: what the TLS library takes */
-#define KITH_KEY_IDENTITY_BYTES_MAX 128  /* pre-shared key identity, without the NUL */
-#define KITH_IDENTITY_TEXT_BYTES    81   /* kith_identity_format(), with the NUL */
-#define KITH_CONTEXT_BYTES_MAX      1024 /* what a dial tells the other side's on_invitation */
-#define KITH_CHANNEL_COUNT          8    /* message channels of a peer: 0 to 7 */
-#define KITH_CHANNEL_PRIORITY_MAX   7    /* most urgent */
-#define KITH_RESUME_OFF             UINT32_MAX /* resume_window_ms: do not */
+#define KITH_NAME_BYTES_MAX           63 /* display and session name: bytes of UTF-8, without the NUL */
+#define KITH_KEY_BYTES_MIN            16 /* pre-shared key: shorter ones can be searched (RFC 9257 §6) */
+#define KITH_KEY_BYTES_MAX            64   /* pre-shared key: what the TLS library takes */
+#define KITH_KEY_IDENTITY_BYTES_MAX   128  /* pre-shared key identity, without the NUL */
+#define KITH_IDENTITY_TEXT_BYTES      81   /* kith_identity_format(), with the NUL */
+#define KITH_CONTEXT_BYTES_MAX        1024 /* what a dial tells the other side's on_invitation */
+#define KITH_INVITATION_BYTES         1024 /* an invitation as text, with its NUL */
+#define KITH_INVITATION_ENDPOINTS_MAX 4    /* addresses in it */
+#define KITH_CHANNEL_COUNT            8    /* message channels of a peer: 0 to 7 */
+#define KITH_CHANNEL_PRIORITY_MAX     7    /* most urgent */
+#define KITH_RESUME_OFF               UINT32_MAX /* resume_window_ms: do not */
 #define KITH_REASON_TEXT_BYTES_MAX                                                                 \
     123 /* text beside a reason; what a WebSocket close frame holds (RFC 6455 §5.5) */
 
@@ -638,6 +640,13 @@ typedef struct kith_session_stats {
     uint64_t refused_other;       /* session name, role, version, full, self, time-outs */
     uint64_t frames_ignored;      /* frames of an unknown kind that may be skipped */
     uint64_t peers_connected;     /* connected at this moment */
+    uint64_t refused_slow;        /* of refused_other: the handshake was not finished in time */
+    uint64_t refused_evicted;     /* of refused_other: in its handshake for long enough to make room
+                                     when there were too many */
+    uint64_t refused_suspect;     /* of refused_other: too many from an address whose connections
+                                     failed lately */
+    uint64_t accepts_delayed;     /* times that connections were left waiting because too many were
+                                     in their handshake */
 } kith_session_stats;
 
 /* Fills the counters that stats->size has room for.
@@ -810,6 +819,42 @@ KITH_API KITH_MUST_USE kith_err kith_dial_open(kith_session *session, const char
  * @thread loop
  * @errors INVALID dial is NULL; THREAD */
 KITH_API kith_err kith_dial_cancel(kith_dial *dial);
+
+/* What an invitation says. */
+typedef struct kith_invitation_info {
+    size_t size; /* set by the caller: sizeof(kith_invitation_info) */
+    char session_name[KITH_NAME_BYTES_MAX + 1];
+    kith_security security;                            /* what the session asks for */
+    kith_id id;                                        /* who is to be met */
+    char endpoints[KITH_INVITATION_ENDPOINTS_MAX][97]; /* URLs where */
+    size_t endpoint_count;
+} kith_invitation_info;
+
+/* Writes an invitation to this session, to be sent by other means (mail, a QR code): a line of text
+ * "kith:…" with the session's name, this session's id, and where it listens now. It holds no key
+ * and grants nothing: whoever follows it needs the key or certificate as ever.
+ * @thread loop
+ * @errors INVALID an argument is NULL; STATE the session listens nowhere; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_session_invite(kith_session *session,
+                                                    char out[KITH_INVITATION_BYTES]);
+
+/* Reads an invitation without following it, to show it or to open the session it names. White space
+ * at its end is ignored. The text may come from anybody: ask a person before following one.
+ * @thread any
+ * @errors INVALID an argument is NULL or size is not that of this library's struct; ADDRESS it is
+ * damaged, not whole, or none */
+KITH_API KITH_MUST_USE kith_err kith_invitation_parse(const char *text, kith_invitation_info *out);
+
+/* Follows an invitation: kith_dial_open() to all its addresses, a quarter of a second after each
+ * other (RFC 8305), to that peer and nobody else. The dial's events name the first address. With
+ * KITH_SECURITY_PKI no name is looked for in the certificate: the id says who it must be.
+ * options->want and certificate_name are not looked at.
+ * @thread loop
+ * @errors as kith_dial_open(); ADDRESS as kith_invitation_parse(), or no transport here fits;
+ * CONFIG it is for a session of another name or security; INVALID it is this session's own */
+KITH_API KITH_MUST_USE kith_err kith_dial_invitation(kith_session *session, const char *text,
+                                                     const kith_dial_options *options,
+                                                     kith_dial **out);
 
 /* ---------------------------------------------------------------------------------------------- */
 /* Peers */
