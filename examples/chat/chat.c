@@ -30,14 +30,26 @@ static int open_loop(struct chat *chat)
     return 0;
 }
 
-static int open_session(struct chat *chat)
+/* Of the silence after which a connection is dead the last ones are asked for an answer. */
+enum { PINGS = 3 };
+
+static int open_session(struct chat *chat, const kith_identity *identity)
 {
+    kith_callbacks callbacks = chat_callbacks;
     kith_session_config config = KITH_SESSION_CONFIG_INIT;
     config.display_name = chat->options->name;
     config.session_name = chat->options->session;
     config.security = chat->options->security;
-    if (chat->options->no_introductions) {
-        config.introductions = KITH_INTRODUCTIONS_OFF;
+    config.role = chat->options->topology;
+    config.introductions = chat->options->introductions;
+    config.max_peers = chat->options->max_peers;
+    config.identity = identity;
+    if (chat->options->deadline_s > 0) {
+        config.idle_ping_ms = 1000 * chat->options->deadline_s / (1 + PINGS);
+        config.idle_ping_count = PINGS;
+    }
+    if (!chat->options->ask) {
+        callbacks.on_invitation = NULL;
     }
     if (chat->options->tls12) {
         config.min_level = KITH_LEVEL_GROUP;
@@ -47,8 +59,7 @@ static int open_session(struct chat *chat)
                                       ? KITH_RESUME_OFF
                                       : 1000 * (uint32_t)chat->options->resume_window_s;
     }
-    const kith_err err =
-        kith_session_open(chat->loop, &config, &chat_callbacks, chat, &chat->session);
+    const kith_err err = kith_session_open(chat->loop, &config, &callbacks, chat, &chat->session);
     if (err != KITH_OK) {
         chat->session = NULL;
         chat->exit_status = err == KITH_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
@@ -78,6 +89,8 @@ static kith_err dial(struct chat *chat, struct chat_dial *entry, uint32_t give_u
     how.tag = entry;
     how.give_up_ms = give_up_ms;
     how.tls12 = chat->options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
+    how.context = chat->options->context;
+    how.context_bytes = how.context != NULL ? strlen(how.context) : 0;
     const kith_err err = kith_dial_open(chat->session, entry->url, &how, &opened);
     if (err == KITH_OK) {
         chat->dials_live++;
@@ -126,7 +139,8 @@ static int listen_and_dial(struct chat *chat)
     return 0;
 }
 
-int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile)
+int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile,
+              const kith_identity *identity)
 {
     memset(chat, 0, sizeof *chat);
     chat->options = options;
@@ -136,10 +150,12 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
         options->redial == OPTIONS_REDIAL_YES ||
         (options->redial == OPTIONS_REDIAL_AUTO && chat->is_interactive && !options->json);
     chat->people.own_name = options->name;
+    chat->banned.own_name = options->name;
     report_init(&chat->report, options);
     console_open(chat);
     input_init(&chat->input, STDIN_FILENO);
-    if (open_loop(chat) != 0 || open_session(chat) != 0 || ring_open(chat, keyfile) != 0 ||
+    if (open_loop(chat) != 0 || open_session(chat, identity) != 0 ||
+        ring_open(chat, keyfile) != 0 ||
         (options->security == KITH_SECURITY_PKI && trust_open(chat) != 0) ||
         listen_and_dial(chat) != 0) {
         return -1;
@@ -154,12 +170,16 @@ void chat_free(struct chat *chat)
 {
     kith_loop_free(&chat->loop); /* closes the session where it is still open */
     console_close(chat);
+    asks_free(&chat->asks);
     trust_free(&chat->trust);
     while (chat->outbox.first != NULL) {
         outbox_drop(&chat->outbox);
     }
     while (chat->people.first != NULL) {
         people_remove(&chat->people, chat->people.first);
+    }
+    while (chat->banned.first != NULL) {
+        people_remove(&chat->banned, chat->banned.first);
     }
 }
 
@@ -186,13 +206,15 @@ void chat_turn(struct chat *chat)
     }
     redial(chat);
     if (chat->is_quitting) {
-        trust_give_up(chat);
+        asks_give_up(chat);
     }
     if (is_all_in_vain(chat)) {
-        report_error(&chat->report, "NOBODY", "see what is said about each of them",
-                     "nobody could be reached");
-        chat->exit_status = EXIT_FAILED;
+        const int is_turned_away = chat->dials_turned_away > 0;
+        report_error(&chat->report, is_turned_away ? "TURNED_AWAY" : "NOBODY",
+                     "see what is said about each of them",
+                     is_turned_away ? "nobody let you in" : "nobody could be reached");
         chat_give_up_lines(chat);
+        chat->exit_status = is_turned_away ? EXIT_TURNED_AWAY : EXIT_FAILED;
         chat_leave(chat, 0);
         return;
     }

@@ -89,7 +89,6 @@ enum {
     OPTION_COLOUR,
     OPTION_REDIAL,
     OPTION_NO_REDIAL,
-    OPTION_NO_INTRODUCTIONS,
     OPTION_CERT,
     OPTION_CERT_KEY,
     OPTION_CA,
@@ -98,6 +97,13 @@ enum {
     OPTION_KNOWN,
     OPTION_CLIENT_CERTS,
     OPTION_TLS12,
+    OPTION_TOPOLOGY,
+    OPTION_IDENTITY,
+    OPTION_ASK,
+    OPTION_CONTEXT,
+    OPTION_MAX_PEERS,
+    OPTION_NO_INTRODUCTIONS,
+    OPTION_DEADLINE,
     OPTION_VERSION,
     OPTION_HELP = 'h'
 };
@@ -118,7 +124,6 @@ static const struct option known[] = {
     {"color", required_argument, NULL, OPTION_COLOUR},
     {"redial", no_argument, NULL, OPTION_REDIAL},
     {"no-redial", no_argument, NULL, OPTION_NO_REDIAL},
-    {"no-introductions", no_argument, NULL, OPTION_NO_INTRODUCTIONS},
     {"cert", required_argument, NULL, OPTION_CERT},
     {"cert-key", required_argument, NULL, OPTION_CERT_KEY},
     {"ca", required_argument, NULL, OPTION_CA},
@@ -127,6 +132,13 @@ static const struct option known[] = {
     {"known", required_argument, NULL, OPTION_KNOWN},
     {"client-certs", required_argument, NULL, OPTION_CLIENT_CERTS},
     {"tls12", no_argument, NULL, OPTION_TLS12},
+    {"topology", required_argument, NULL, OPTION_TOPOLOGY},
+    {"identity", required_argument, NULL, OPTION_IDENTITY},
+    {"ask", no_argument, NULL, OPTION_ASK},
+    {"context", required_argument, NULL, OPTION_CONTEXT},
+    {"max-peers", required_argument, NULL, OPTION_MAX_PEERS},
+    {"no-introductions", no_argument, NULL, OPTION_NO_INTRODUCTIONS},
+    {"deadline", required_argument, NULL, OPTION_DEADLINE},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -142,16 +154,63 @@ static int add_url(const char **urls, size_t *count, const char *url, const char
     return 0;
 }
 
+/* A whole number of the range, into *number. */
+static int read_number(const char *option, const char *text, long min, long max, const char *hint,
+                       long *number, struct options_problem *problem)
+{
+    char *end;
+    *number = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || *number < min || *number > max) {
+        return wrong(problem, hint, "%s: not %.40s", option, text);
+    }
+    return 0;
+}
+
 static int set_resume_window(struct options *options, const char *text,
                              struct options_problem *problem)
 {
-    char *end;
-    const long seconds = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || seconds > 3600) {
-        return wrong(problem, "give seconds, 0 to 3600; 0 is not to wait",
-                     "--resume-window: not %.40s", text);
+    long seconds;
+    if (read_number("--resume-window", text, 0, 3600, "give seconds, 0 to 3600; 0 is not to wait",
+                    &seconds, problem) != 0) {
+        return -1;
     }
     options->resume_window_s = (int)seconds;
+    return 0;
+}
+
+static int set_deadline(struct options *options, const char *text, struct options_problem *problem)
+{
+    long seconds;
+    if (read_number("--deadline", text, 1, 2400, "give seconds, 1 to 2400", &seconds, problem) !=
+        0) {
+        return -1;
+    }
+    options->deadline_s = (unsigned)seconds;
+    return 0;
+}
+
+static int set_max_peers(struct options *options, const char *text, struct options_problem *problem)
+{
+    long count;
+    if (read_number("--max-peers", text, 1, 65536, "give a number, 1 to 65536", &count, problem) !=
+        0) {
+        return -1;
+    }
+    options->max_peers = (unsigned)count;
+    return 0;
+}
+
+static int set_context(struct options *options, const char *text, struct options_problem *problem)
+{
+    if (strlen(text) > KITH_CONTEXT_BYTES_MAX) {
+        return wrong(problem, "say less", "--context: at most %d bytes, and this has %zu",
+                     KITH_CONTEXT_BYTES_MAX, strlen(text));
+    }
+    if (!text_is_clean(text)) {
+        return wrong(problem, "say it in letters of UTF-8",
+                     "--context: this is no UTF-8, or there are control characters in it");
+    }
+    options->context = text;
     return 0;
 }
 
@@ -181,6 +240,14 @@ static int set_trust(struct options *options, const char *how, struct options_pr
     const int chosen = choose("--trust", how, words, "say ask or never", problem);
     options->trust = chosen >= 0 ? (enum options_trust)chosen : options->trust;
     options->trust_is_given = 1;
+    return chosen < 0 ? -1 : 0;
+}
+
+static int set_topology(struct options *options, const char *what, struct options_problem *problem)
+{
+    static const char *const words[] = {"star", "server", "client", NULL}; /* as in kith_role */
+    const int chosen = choose("--topology", what, words, "say star, server or client", problem);
+    options->topology = chosen >= 0 ? (kith_role)chosen : options->topology;
     return chosen < 0 ? -1 : 0;
 }
 
@@ -229,7 +296,8 @@ static int take_certificates(struct options *options, int option, struct options
     }
 }
 
-static int take(struct options *options, int option, struct options_problem *problem)
+/* The options about who takes part, and how long. Gives 1 when it is none of them. */
+static int take_session(struct options *options, int option, struct options_problem *problem)
 {
     switch (option) {
     case OPTION_NAME:
@@ -237,6 +305,32 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_SESSION:
         options->session = optarg;
         return check_name("--session", "the name of a session", optarg, problem);
+    case OPTION_TOPOLOGY:
+        return set_topology(options, optarg, problem);
+    case OPTION_IDENTITY:
+        return set_file(&options->identity_file, "--identity", problem);
+    case OPTION_ASK:
+        options->ask = 1;
+        return 0;
+    case OPTION_CONTEXT:
+        return set_context(options, optarg, problem);
+    case OPTION_MAX_PEERS:
+        return set_max_peers(options, optarg, problem);
+    case OPTION_NO_INTRODUCTIONS:
+        options->introductions = KITH_INTRODUCTIONS_OFF;
+        return 0;
+    case OPTION_DEADLINE:
+        return set_deadline(options, optarg, problem);
+    case OPTION_RESUME_WINDOW:
+        return set_resume_window(options, optarg, problem);
+    default:
+        return take_certificates(options, option, problem);
+    }
+}
+
+static int take(struct options *options, int option, struct options_problem *problem)
+{
+    switch (option) {
     case OPTION_KEY:
         if (options->key_file != NULL) {
             return wrong(problem, "put all keys into one file, the one to dial with first",
@@ -260,8 +354,6 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_NEW_KEY:
         options->new_key = optarg;
         break;
-    case OPTION_RESUME_WINDOW:
-        return set_resume_window(options, optarg, problem);
     case OPTION_SHOW_KEY:
         options->show_key = 1;
         break;
@@ -276,9 +368,6 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_NO_REDIAL:
         options->redial = OPTIONS_REDIAL_NO;
         break;
-    case OPTION_NO_INTRODUCTIONS:
-        options->no_introductions = 1;
-        break;
     case OPTION_TLS12:
         options->tls12 = 1;
         break;
@@ -289,7 +378,7 @@ static int take(struct options *options, int option, struct options_problem *pro
         options->version = 1;
         break;
     default:
-        return take_certificates(options, option, problem);
+        return take_session(options, option, problem);
     }
     return 0;
 }
@@ -393,6 +482,20 @@ static int check_certificates(const struct options *options, struct options_prob
     return 0;
 }
 
+static int check_topology(const struct options *options, struct options_problem *problem)
+{
+    if (options->topology == KITH_ROLE_CLIENT && options->listen_count == 0 &&
+        options->connect_count == 0) {
+        return wrong(problem, "say --connect URL",
+                     "a client has to know where its server is, and listens only where it is told");
+    }
+    if (options->topology != KITH_ROLE_STAR && options->introductions == KITH_INTRODUCTIONS_OFF) {
+        return wrong(problem, "leave --no-introductions out",
+                     "servers and clients are never introduced to each other");
+    }
+    return 0;
+}
+
 /* What concerns a key file and starts no chat. */
 static int check_alone(const struct options *options, struct options_problem *problem)
 {
@@ -430,7 +533,10 @@ static int check(struct options *options, int is_more, struct options_problem *p
         (options->security == KITH_SECURITY_PKI && check_certificates(options, problem) != 0)) {
         return -1;
     }
-    if (options->listen_count == 0 &&
+    if (check_topology(options, problem) != 0) {
+        return -1;
+    }
+    if (options->listen_count == 0 && options->topology != KITH_ROLE_CLIENT &&
         (options->security != KITH_SECURITY_PKI || options->cert_file != NULL)) {
         options->listen[options->listen_count++] = "any://*:0";
     }

@@ -12,7 +12,7 @@
 #define OPTIONS_URLS_MAX 64 /* each of --listen and --connect; a session takes 64 listeners */
 
 /* Exit statuses, as --help tells them. */
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TURNED_AWAY = 3 };
 
 enum options_colour { OPTIONS_COLOUR_AUTO, OPTIONS_COLOUR_ALWAYS, OPTIONS_COLOUR_NEVER };
 enum options_redial { OPTIONS_REDIAL_AUTO, OPTIONS_REDIAL_YES, OPTIONS_REDIAL_NO };
@@ -39,13 +39,19 @@ struct options {
     enum options_trust trust;
     int client_certs_are_given;
     kith_client_certificates client_certs;
-    int tls12;           /* take and dial TLS 1.2 where the other side has nothing better */
-    int resume_window_s; /* -1 = not given, 0 = off */
+    int tls12; /* take and dial TLS 1.2 where the other side has nothing better */
+    kith_role topology;
+    kith_introductions introductions;
+    const char *identity_file; /* NULL: somebody new each time */
+    int ask;                   /* before letting in whoever comes by itself */
+    const char *context;       /* for whoever is asked about us; NULL: nothing */
+    unsigned max_peers;        /* 0 = not given */
+    unsigned deadline_s;       /* of silence, after which a connection is dead; 0 = not given */
+    int resume_window_s;       /* -1 = not given, 0 = off */
     int insecure;
     int json;
     enum options_colour colour;
     enum options_redial redial; /* AUTO: where a person waits */
-    int no_introductions;       /* who connects to one member is not told of the others */
     int verbose;                /* 0, 1 (what Kith does) or 2 (everything it says) */
     int help;
     int version;

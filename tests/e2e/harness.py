@@ -36,12 +36,24 @@ class Failure(Exception):
 CASES = {}
 
 
+LONG_CASES = {}  # those that run.py --long runs
+
+
+def register(table, function):
+    name = function.__name__
+    assert name not in CASES and name not in LONG_CASES, f"two cases are called {name}"
+    table[name] = function
+    return function
+
+
 def case(function):
     """Registers a function as a case; it is called with a Case."""
-    name = function.__name__
-    assert name not in CASES, f"two cases are called {name}"
-    CASES[name] = function
-    return function
+    return register(CASES, function)
+
+
+def long_case(function):
+    """Registers one that takes more than 20 s."""
+    return register(LONG_CASES, function)
 
 
 class Case:
@@ -52,6 +64,7 @@ class Case:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kith-e2e-"))
         self.processes = []
         self.problems = []
+        self.notes = []  # what was measured; shown, and never decides anything
 
     def program(self, name):
         path = BIN / name
@@ -60,10 +73,10 @@ class Case:
         return str(path)
 
     def chat(self, name, *options, key=None, insecure=False, json_mode=True, **more):
-        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it has nothing to
-        show to who would connect."""
+        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it is a client, or
+        has nothing to show to who would connect."""
         options = list(options)
-        if "--listen" not in options and (key is not None or insecure or "--cert" in options):
+        if "--listen" not in options and "client" not in options and (key is not None or insecure or "--cert" in options):
             options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
         if key is not None:
             options += ["--key", str(key)]

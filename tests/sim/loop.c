@@ -149,9 +149,10 @@ void sim_loop_turn(kith_loop *loop)
 /* ---- what core/runtime asks -------------------------------------------------------------------
  */
 
-/* What sessions can connect through: the one hub. */
+/* What sessions can connect through. */
 struct sim sim_only;
-const struct kith_driver *const kith_drivers[] = {&sim_only.hub.driver, NULL};
+const struct kith_driver *const kith_drivers[] = {&sim_only.hubs[0].driver,
+                                                  &sim_only.hubs[1].driver, NULL};
 
 struct kith_env *kith_loop_env(kith_loop *loop)
 {

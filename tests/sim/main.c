@@ -164,7 +164,7 @@ static struct tally run_seeds(const struct options *options, uint64_t first, uin
     struct tally tally = {0, 0, 0};
     for (uint64_t i = first; i < count; i += step) {
         for (const struct sim_scenario *at = sim_scenarios; at->name != NULL; at++) {
-            if (options->scenario != NULL && at != options->scenario) {
+            if (options->scenario != NULL ? at != options->scenario : at->is_large) {
                 continue;
             }
             if (!tell(options, &tally, at, options->first + i) && options->stop) {
