@@ -160,14 +160,26 @@ static int is_gone(struct kith_dial *dial, kith_reason reason)
     return 1;
 }
 
+/* A pause that has doubled must not put off the attempt that decides whether the peer is gone. */
+static uint32_t until_decided(const struct kith_dial *dial, uint32_t pause_ms)
+{
+    uint64_t since_us = dial->refused_since_us, now_us = dial->session->env->now_us;
+    uint64_t decided_us = since_us + (uint64_t)KITH_REFUSED_MS * 1000;
+    if (since_us == 0 || now_us >= decided_us || now_us + (uint64_t)pause_ms * 1000 <= decided_us) {
+        return pause_ms;
+    }
+    return (uint32_t)((decided_us - now_us + 999) / 1000);
+}
+
 /* Likewise for a peer that is to come back: what cannot be mended ends it. */
 static void redial_failed(struct kith_dial *dial, kith_reason reason, const char *detail,
                           uint32_t pause_ms)
 {
     struct kith_env *env = dial->session->env;
-    if (is_gone(dial, reason) ||
-        kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
-            KITH_OK) {
+    const int gone = is_gone(dial, reason);
+    pause_ms = until_decided(dial, pause_ms);
+    if (gone || kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
+                    KITH_OK) {
         kith_peer_depart(dial->peer, KITH_REASON_LOST, "", KITH_REASON_LOST);
     } else {
         tell(dial->leader != NULL ? dial->leader : dial, KITH_DIAL_WAITING, reason, detail,

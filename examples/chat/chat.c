@@ -73,8 +73,8 @@ static int open_session(struct chat *chat, const kith_identity *identity)
 static int cannot_use(struct chat *chat, kith_err err, const char *option, const char *url)
 {
     char what[256];
-    const int is_url =
-        err == KITH_ERR_ADDRESS || err == KITH_ERR_UNSUPPORTED || err == KITH_ERR_CONFIG;
+    const int is_url = err == KITH_ERR_INVALID || err == KITH_ERR_ADDRESS ||
+                       err == KITH_ERR_UNSUPPORTED || err == KITH_ERR_CONFIG;
     chat->exit_status = is_url ? EXIT_USAGE : EXIT_FAILED;
     snprintf(what, sizeof what, "%s %.200s", option, url);
     report_kith_error(&chat->report, err, what);
@@ -91,7 +91,9 @@ static kith_err dial(struct chat *chat, struct chat_dial *entry, uint32_t give_u
     how.tls12 = chat->options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
     how.context = chat->options->context;
     how.context_bytes = how.context != NULL ? strlen(how.context) : 0;
-    const kith_err err = kith_dial_open(chat->session, entry->url, &how, &opened);
+    const kith_err err = options_is_invitation(entry->url)
+                             ? kith_dial_invitation(chat->session, entry->url, &how, &opened)
+                             : kith_dial_open(chat->session, entry->url, &how, &opened);
     if (err == KITH_OK) {
         chat->dials_live++;
     }
@@ -108,12 +110,21 @@ static void redial(struct chat *chat)
             continue;
         }
         entry->is_lost = 0;
-        report_redial(&chat->report, entry->url);
+        report_redial(&chat->report, entry->shown);
         const kith_err err = dial(chat, entry, chat->is_interactive ? UINT32_MAX : 0);
         if (err != KITH_OK) {
-            report_kith_error(&chat->report, err, entry->url);
+            report_kith_error(&chat->report, err, entry->shown);
         }
     }
+}
+
+static void name_dial(struct chat_dial *entry, const char *url)
+{
+    kith_invitation_info info = {.size = sizeof info};
+    const int is_read = options_is_invitation(url) && kith_invitation_parse(url, &info) == KITH_OK;
+    entry->url = url;
+    snprintf(entry->shown, sizeof entry->shown, "%.*s", OPTIONS_SHOWN_BYTES_MAX,
+             is_read ? info.endpoints[0] : url);
 }
 
 static int listen_and_dial(struct chat *chat)
@@ -129,7 +140,7 @@ static int listen_and_dial(struct chat *chat)
         }
     }
     for (size_t i = 0; i < options->connect_count; i++) {
-        chat->dials[i].url = options->connect[i];
+        name_dial(&chat->dials[i], options->connect[i]);
         const kith_err err = dial(chat, &chat->dials[i], 0);
         if (err != KITH_OK) {
             return cannot_use(chat, err, "--connect", options->connect[i]);

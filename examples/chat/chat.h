@@ -35,10 +35,11 @@ enum {
 
 /* One --connect. */
 struct chat_dial {
-    const char *url;
-    int is_decided; /* an attempt has ended, one way or the other */
-    int is_trying;  /* the last attempt failed, and another will follow */
-    int is_lost;    /* a connection was there and broke: to be dialled again */
+    const char *url;                         /* or an invitation */
+    char shown[OPTIONS_SHOWN_BYTES_MAX + 1]; /* for it: of an invitation the first address */
+    int is_decided;                          /* an attempt has ended, one way or the other */
+    int is_trying;                           /* the last attempt failed, and another will follow */
+    int is_lost; /* a connection was there and broke: to be dialled again */
 };
 
 /* Where a person types: from keys to lines, and the rows on the screen that show them. */

@@ -53,6 +53,8 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
         asks_command(chat, rest, 1);
     } else if (is_command(line, "/reject", &rest)) {
         asks_command(chat, rest, 0);
+    } else if (is_command(line, "/invite", &rest)) {
+        guests_invite(chat);
     } else if (is_command(line, "/kick", &rest)) {
         guests_kick(chat, rest);
     } else if (is_command(line, "/ban", &rest)) {

@@ -9,6 +9,12 @@
 
 #include "chat.h"
 
+static void failed(struct chat *chat, kith_err err, const char *command)
+{
+    report_kith_error(&chat->report, err, command);
+    chat->exit_status = EXIT_FAILED;
+}
+
 /* ---- who comes ---- */
 
 static void fill(struct ask *ask, const kith_invitation *invitation)
@@ -47,6 +53,19 @@ void guests_answer(struct ask *ask, int is_accepted)
     asks_answer(ask, is_accepted, "");
 }
 
+/* ---- who is invited ---- */
+
+void guests_invite(struct chat *chat)
+{
+    char text[KITH_INVITATION_BYTES];
+    const kith_err err = kith_session_invite(chat->session, text);
+    if (err != KITH_OK) {
+        failed(chat, err, "/invite");
+        return;
+    }
+    report_invite(&chat->report, text);
+}
+
 /* ---- who has to go ---- */
 
 /* The one among people that a command names, or NULL, which is said. *rest: what stands behind the
@@ -67,12 +86,6 @@ static struct person *find(struct chat *chat, const struct people *people, const
         chat->exit_status = EXIT_FAILED;
     }
     return person;
-}
-
-static void failed(struct chat *chat, kith_err err, const char *command)
-{
-    report_kith_error(&chat->report, err, command);
-    chat->exit_status = EXIT_FAILED;
 }
 
 void guests_kick(struct chat *chat, const char *who)

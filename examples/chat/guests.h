@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * guests.h: who may come in and who has to go: with --ask the person is asked about everyone who
- * comes by itself; /kick and /ban put somebody out, /unban lets in again. Knows nothing of
- * certificates, which are trust.h's.
+ * guests.h: who is invited, who may come in and who has to go: with --ask the person is asked about
+ * everyone who comes by itself; /kick and /ban put somebody out, /unban lets in again. Knows
+ * nothing of certificates, which are trust.h's.
  */
 #ifndef CHAT_GUESTS_H
 #define CHAT_GUESTS_H
@@ -19,6 +19,9 @@ void guests_asked(struct chat *chat, const kith_invitation *invitation);
 
 /* The person has answered a question about somebody who wants to come in. */
 void guests_answer(struct ask *ask, int is_accepted);
+
+/* /invite: tells what others can follow to get here. */
+void guests_invite(struct chat *chat);
 
 /* /kick NAME [TEXT]: who may come back. */
 void guests_kick(struct chat *chat, const char *who);

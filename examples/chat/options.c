@@ -304,6 +304,7 @@ static int take_session(struct options *options, int option, struct options_prob
         return set_name(options, optarg, problem);
     case OPTION_SESSION:
         options->session = optarg;
+        options->session_is_given = 1;
         return check_name("--session", "the name of a session", optarg, problem);
     case OPTION_TOPOLOGY:
         return set_topology(options, optarg, problem);
@@ -397,6 +398,31 @@ static int check_scheme(const struct options *options, const char *url,
     if (is_plain && (strncasecmp(url, "wss:", 4) == 0 || strncasecmp(url, "quic:", 5) == 0)) {
         return wrong(problem, "write ws://, or --key FILE instead of --insecure",
                      "%.200s is encrypted, and --insecure asks for no encryption", url);
+    }
+    return 0;
+}
+
+int options_is_invitation(const char *url)
+{
+    return strncasecmp(url, "kith:", 5) == 0;
+}
+
+/* Whoever was invited need not be told the session's name as well. */
+static int take_session_of_invitation(struct options *options, struct options_problem *problem)
+{
+    for (size_t i = 0; i < options->connect_count; i++) {
+        if (!options_is_invitation(options->connect[i])) {
+            continue;
+        }
+        options->invitation.size = sizeof options->invitation;
+        if (kith_invitation_parse(options->connect[i], &options->invitation) != KITH_OK) {
+            return wrong(problem, "put it in quotes, for the shell; or have it sent again",
+                         "--connect kith:...: %s", kith_detail());
+        }
+        if (!options->session_is_given) {
+            options->session = options->invitation.session_name;
+        }
+        break;
     }
     return 0;
 }
@@ -540,7 +566,7 @@ static int check(struct options *options, int is_more, struct options_problem *p
         (options->security != KITH_SECURITY_PKI || options->cert_file != NULL)) {
         options->listen[options->listen_count++] = "any://*:0";
     }
-    return check_schemes(options, problem);
+    return take_session_of_invitation(options, problem) == 0 ? check_schemes(options, problem) : -1;
 }
 
 int options_read(struct options *options, int argc, char **argv, struct options_problem *problem)

@@ -9,7 +9,8 @@
 
 #include <kith/kith.h>
 
-#define OPTIONS_URLS_MAX 64 /* each of --listen and --connect; a session takes 64 listeners */
+#define OPTIONS_SHOWN_BYTES_MAX 200 /* of a --connect, to name it */
+#define OPTIONS_URLS_MAX        64 /* each of --listen and --connect; a session takes 64 listeners */
 
 /* Exit statuses, as --help tells them. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TURNED_AWAY = 3 };
@@ -21,6 +22,8 @@ enum options_trust { OPTIONS_TRUST_ASK, OPTIONS_TRUST_NEVER }; /* a certificate 
 struct options {
     char name[KITH_NAME_BYTES_MAX + 1]; /* as given, or the login name */
     const char *session;
+    int session_is_given;
+    kith_invitation_info invitation; /* the first --connect that is one; it names the session */
     kith_security security; /* which of the three ways: --insecure, --key, or certificates */
     const char *key_file;   /* NULL without --key */
     const char *new_key;    /* not NULL: make a key there and do nothing else */
@@ -66,6 +69,9 @@ struct options_problem {
 /* Fills options from the arguments, which it keeps pointing to. Gives 0, or -1 with *problem
  * filled. options->json is right even then, as far as the arguments were read. */
 int options_read(struct options *options, int argc, char **argv, struct options_problem *problem);
+
+/* 1 when what was given to --connect is an invitation, to be followed, and not a URL. */
+int options_is_invitation(const char *url);
 
 /* ---- help.c ---- */
 

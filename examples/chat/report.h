@@ -96,6 +96,8 @@ void report_distrusted(struct report *report, const struct person *person);
 
 /* ---- report_guests.c ---- */
 
+/* An invitation, to be sent to somebody. */
+void report_invite(struct report *report, const char *text);
 /* A question about somebody who wants to come in; or the answer was no without one. */
 void report_invitation(struct report *report, const struct ask *ask);
 void report_turned_away(struct report *report, const struct ask *ask, const char *why);

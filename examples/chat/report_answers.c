@@ -177,6 +177,7 @@ void report_help(struct report *report)
         "/stats         what has gone to and fro",
         "/accept [N]    yes to question N: trust the certificate, or let in who asks",
         "/reject [N]    no",
+        "/invite        an invitation as text, for others to give to --connect",
         "/kick NAME [TEXT]  put somebody out, who may come back",
         "/ban [NAME [TEXT]] put somebody out for good; alone: who is banned",
         "/unban NAME    let in again",

@@ -9,6 +9,21 @@
 #include "names.h"
 #include "report_lines.h"
 
+void report_invite(struct report *report, const char *text)
+{
+    if (report->json) {
+        struct json json;
+        report_begin(report, &json, "invite");
+        json_text(&json, "text", text);
+        report_end(report, &json);
+        return;
+    }
+    report_line(report, "an invitation for --connect, in quotes; it holds no key:");
+    report_make_room(report);
+    fprintf(stdout, "%s\n", text); /* alone and whole in its line, to be copied */
+    report_flush(report);
+}
+
 void report_invitation(struct report *report, const struct ask *ask)
 {
     char id[37];

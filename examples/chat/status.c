@@ -77,7 +77,7 @@ void status_write(const struct chat *chat, char *out, size_t room)
     }
     for (size_t i = 0; i < chat->options->connect_count; i++) {
         if (chat->dials[i].is_trying) {
-            add(&line, " | trying %s", chat->dials[i].url);
+            add(&line, " | trying %s", chat->dials[i].shown);
         }
     }
 }

@@ -5,7 +5,7 @@ import os
 import stat
 
 from certificates import alone
-from harness import case, check
+from harness import case, check, free_port
 from screen import person
 
 CLOCK = r"^\d\d:\d\d "
@@ -236,6 +236,53 @@ def no_more_than_max_peers(c):
     carol.expect_peer("alice")  # there is room now
     carol.leave()
     alice.leave()
+
+
+# ---- invitations ------------------------------------------------------------------------------------
+
+@case
+def invited(c):
+    """It says who, where, and in which session, and holds no key."""
+    key = c.new_key()
+    alice = c.chat("alice", "--session", "garden party", "--listen", "wss://*:0", key=key)
+    alice.url()
+    alice.say("/invite")
+    text = alice.expect("invite")["text"]
+    secret = key.read_text().strip().split(":")[1]
+    check(alice.expect("open")["id"] in text and secret not in text and secret[:16] not in text, text)
+    bob = c.chat("bob", "--connect", text, key=key)
+    check(bob.expect("open")["session"] == "garden party", "another session")
+    bob.expect_peer("alice")
+    check(bob.expect("dial", state="ready")["url"].startswith("wss://"), f"{bob.all('dial')}")
+    bob.leave()
+    for wrong, word in ((text[:-1], "damaged"), (text.replace("garden", "kitchen"), "damaged"),
+                        ("kith:", "kith:")):
+        done = c.run("--key", key, "--connect", wrong)
+        check(done.status == 2 and word in done.stderr_text(), f"{done.status}: {done.stderr_text()}")
+    done = c.run("--key", key, "--session", "kitchen", "--connect", text)
+    check(done.status == 2 and "garden party" in done.stderr_text(), f"{done.status}: {done.stderr_text()}")
+    done = c.run("--insecure", "--connect", text)
+    check(done.status == 2, f"{done.status}: {done.stderr_text()}")
+    alice.leave()
+
+
+@case
+def invited_to_somebody_else(c):
+    """Where somebody else has the address by now, the invitation is not for him."""
+    key = c.new_key()
+    url = f"wss://127.0.0.1:{free_port()}"
+    alice = c.chat("alice", "--listen", url, key=key)
+    alice.url()
+    alice.say("/invite")
+    text = alice.expect("invite")["text"]
+    alice.leave()
+    carol = c.chat("carol", "--listen", url, key=key)
+    carol.url()
+    bob = c.chat("bob", "--connect", text, key=key)
+    bob.expect("dial", state="failed")
+    bob.expect_exit(1)
+    check(not bob.all("peer") and not carol.all("peer"), "carol was taken for alice")
+    carol.leave()
 
 
 # ---- --identity -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import time
 
 from cases_guests import turned_away
 from cases_talk import pair
-from harness import case, check, free_port, long_case
+from harness import DEADLINE_S, case, check, free_port, long_case
 from wire import Wire
 
 WS, WSS = "ws", "wss"
@@ -63,12 +63,14 @@ def cut_under_load(c, scheme, lines, cuts, topology=("server", "client")):
             chat.start_writing(piece, then_close=False)
         sent = min(sent + part, len(texts))
         for one, other in ((alice, "bob"), (bob, "alice")):
-            one.wait(f"{sent} lines of {other}", lambda: len(one.texts(other)) >= sent)
+            one.wait(f"{sent} lines of {other}", lambda: len(one.heard.get(other, ())) >= sent)
     wire.leave_alone()
     alice.expect_texts("bob", texts)
     bob.expect_texts("alice", texts)
     for one, other in ((alice, "bob"), (bob, "alice")):
-        one.expect("delivered", count=lines, name=other)
+        one.wait("every receipt", lambda: len(one.of_kind.get("delivered", ())) >= lines)
+        check(sorted(e["ticket"] for e in one.all("delivered")) == list(range(1, lines + 1)),
+              f"{one.name} has other receipts than one for each line")
         check_stayed(one, other)
     check(wire.cuts >= cuts, f"the wire was cut {wire.cuts} times only")
     c.notes.append(f"{scheme}: {wire.cuts} cuts, {2 * len(data)} bytes of lines")
@@ -88,36 +90,50 @@ def cut_under_load_encrypted(c):
 
 
 @long_case
-def cut_under_load_long(c):
-    """Hundreds of cuts. In a star the one who was dialled dials back past the wire now and then, which
-    is another way to lose or double something."""
-    cut_under_load(c, WS, 60000, 200)
-    cut_under_load(c, WSS, 60000, 200)
-    cut_under_load(c, WSS, 10000, 1, topology=("star", "star"))
+def cut_under_load_in_clear_long(c):
+    cut_under_load(c, WS, 20000, 150)
+
+
+@long_case
+def cut_under_load_encrypted_long(c):
+    cut_under_load(c, WSS, 20000, 150)
+
+
+@long_case
+def cut_under_load_in_a_star(c):
+    """The one who was dialled dials back past the wire now and then, which is another way to lose or
+    double something."""
+    cut_under_load(c, WSS, 5000, 1, topology=("star", "star"))
+
+
+def dial_through_cut(c, scheme, security, count, alice):
+    """Dials alice over a wire that is cut after so many bytes. Gives whether all had passed before."""
+    wire = Wire(alice.port())
+    wire.cut_after(count)
+    bob = c.chat("bob", "--connect", f"{scheme}://127.0.0.1:{wire.port}", **security)
+    event = bob.expect("dial")
+    is_ready = event["state"] == "ready"
+    check(is_ready or ((event["state"], event["reason"]) == ("waiting", "LOST") and wire.cuts > 0),
+          f"cut after {count} bytes: {event}")
+    bob.end()
+    wire.close()
+    return is_ready
+
+
+CUTS_OF_ONE = 6  # before alice takes 127.0.0.1 for somebody who means her harm, and slows it down
 
 
 def cut_at_any_byte(c, scheme, step):
     """A connection that is cut while it is being made is no proof that nobody is there: the dial goes on,
     whichever byte was the last."""
     security = security_of(c, scheme)
-    alice = c.chat("alice", **security)
-    wire = Wire(alice.port())
-    for count in itertools.count(1, step):
-        cuts = wire.cuts
-        wire.cut_after(count)
-        bob = c.chat("bob", "--connect", f"{scheme}://127.0.0.1:{wire.port}", **security)
-        event = bob.expect("dial")
-        if event["state"] == "ready":
-            break  # all of it has passed
-        check((event["state"], event["reason"]) == ("waiting", "LOST") and wire.cuts > cuts,
-              f"cut after {count} bytes: {event}")
-        bob.end()
-        wire.cut()
-    check(count > 500, f"it was ready after {count} bytes")
-    wire.leave_alone()
-    bob.leave()
+    for count in itertools.count(1, CUTS_OF_ONE * step):
+        alice = c.chat("alice", **security)
+        if any(dial_through_cut(c, scheme, security, count + i * step, alice) for i in range(CUTS_OF_ONE)):
+            break
+        alice.end()
+    check(count > 400, f"it was ready after {count} bytes")
     alice.leave()
-    wire.close()
 
 
 @case
@@ -140,7 +156,7 @@ def cut_at_every_byte(c):
 
 def dial_each_other(c, key, number):
     """Both dial, each through a gate that opens when both stand before it."""
-    gate = threading.Barrier(2)
+    gate = threading.Barrier(2, timeout=DEADLINE_S)
     urls = [f"wss://127.0.0.1:{free_port()}" for _ in range(2)]
     wires = [Wire(int(url.rsplit(":", 1)[1])) for url in urls]
     for wire in wires:
@@ -159,20 +175,20 @@ def dial_each_other(c, key, number):
         check_undisturbed(chat, other)
         failed = [e["reason"] for e in chat.all("dial", state="failed")]
         check(all(reason == "DUPLICATE" for reason in failed), f"{chat.name}'s dial failed: {failed}")
-    for wire in wires:
-        wire.gate = None
     chats[0].leave()
     chats[1].expect_peer(names[0], "departed", reason="LEFT")
     chats[1].leave()
     for wire in wires:
         wire.close()
+    return sum(wire.connections for wire in wires)
 
 
 def many_dial_each_other(c, pairs, at_a_time):
     key = c.new_key()
     with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
-        for done in [pool.submit(dial_each_other, c, key, number) for number in range(pairs)]:
-            done.result()
+        under_way = [pool.submit(dial_each_other, c, key, number) for number in range(pairs)]
+        connections = sum(done.result() for done in under_way)
+    c.notes.append(f"{pairs} pairs, {connections} connections")
 
 
 @case

@@ -119,6 +119,8 @@ def json_schema(c):
     frank = c.chat("frank", "--ask", key=key)
     grace = c.chat("grace", "--connect", frank.url(), key=key)
     frank.expect("invitation")
+    frank.say("/invite")
+    frank.expect("invite")
     frank.say("/accept grace")
     frank.expect_peer("grace")
     frank.say("/ban grace")

@@ -76,7 +76,8 @@ class Case:
         """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it is a client, or
         has nothing to show to who would connect."""
         options = list(options)
-        if "--listen" not in options and "client" not in options and (key is not None or insecure or "--cert" in options):
+        is_seen = "client" not in options and (key is not None or insecure or "--cert" in options)
+        if is_seen and "--listen" not in options:
             options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
         if key is not None:
             options += ["--key", str(key)]
@@ -296,6 +297,8 @@ class Chat(Process):
 
     def __init__(self, *arguments, **more):
         self.events = []
+        self.of_kind = {}  # event → those of that kind: some cases have tens of thousands
+        self.heard = {}    # name → texts
         super().__init__(*arguments, **more)
 
     def take_stdout(self, line):
@@ -310,11 +313,14 @@ class Chat(Process):
         if self.events and event["t_ms"] < self.events[-1]["t_ms"]:
             self.owner.problems.append(f"{self.name}: t_ms went back: {line[:200]}")
         self.events.append(event)
+        self.of_kind.setdefault(event.get("event"), []).append(event)
+        if event.get("event") == "message":
+            self.heard.setdefault(event["name"], []).append(event["text"])
 
     def all(self, event, **fields):
         """Every event so far of that kind with those members."""
-        wanted = dict(fields, event=event)
-        return [e for e in list(self.events) if all(e.get(k) == v for k, v in wanted.items())]
+        return [e for e in list(self.of_kind.get(event, ()))
+                if all(e.get(k) == v for k, v in fields.items())]
 
     def expect(self, event, count=1, deadline_s=None, **fields):
         """Waits until there are count events of that kind with those members; gives the last."""
@@ -333,12 +339,12 @@ class Chat(Process):
         return self.expect("peer", name=other, state=state, **more)
 
     def texts(self, sender):
-        return [e["text"] for e in self.all("message", name=sender)]
+        return list(self.heard.get(sender, ()))
 
     def expect_texts(self, sender, texts, deadline_s=None):
         """Waits for as many messages, which must be exactly these, in this order."""
         self.wait(f"{len(texts)} messages from {sender}",
-                  lambda: len(self.texts(sender)) >= len(texts), deadline_s)
+                  lambda: len(self.heard.get(sender, ())) >= len(texts), deadline_s)
         got = self.texts(sender)
         check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
                             f"{len(got)} instead of {len(texts)}, or in another order")

@@ -20,7 +20,8 @@ class Wire:
         self.cuts_after = None  # bytes
         self.next_cut = None  # after how many bytes it is cut again: a function, or None
         self.cuts = 0
-        self.gate = None      # who has dialled waits there until it opens
+        self.gate = None      # the first who dials waits there until it opens
+        self.connections = 0
         self.is_open = True
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -48,18 +49,20 @@ class Wire:
 
     def cut(self):
         with self.lock:
+            self.cuts += 1
             for end in list(self.ends):
                 # RST, not FIN: nothing that is still on its way arrives.
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.close()
             self.ends.clear()
             self.held.clear()
-            self.cuts += 1
 
     def take(self):
         near, _ = self.listener.accept()
-        if self.gate is not None:
-            self.gate.wait()
+        self.connections += 1
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            gate.wait()
         try:
             far = socket.create_connection(("127.0.0.1", self.target_port))
         except OSError:
