@@ -117,7 +117,7 @@ static const char *const lines[] = {
     "links=3 r1=1 a=1 b=0 packets=1",
     "links=2 breaks=1 r1=1 forgets=1 a=1 b=0",
     "links=2 breaks=1 a=1 b=0 slow=1",
-    "links=2 breaks=1 r1=1 streams=1 a=2 packets=1",
+    "links=2 breaks=1 r1=1 streams=1 a=2 b=0 packets=1",
     "links=2 breaks=1 r1=1 a=0 b=2 packets=1",
     "links=2 breaks=2 a=1 b=0 packets=1",
     "links=2 breaks=1 r1=1 forgets=1 patience=1 ages=1 a=1 b=0 packets=1",

@@ -123,7 +123,7 @@ static int run_one(const struct options *options, const struct sim_scenario *sce
 {
     struct sim *sim = &sim_only;
     uint64_t digest, events;
-    alarm(SEED_S_MAX);
+    alarm(scenario->is_large ? 5 * SEED_S_MAX : SEED_S_MAX);
     if (!sim_run(sim, scenario, seed, options->trace)) {
         return 0;
     }
