@@ -120,8 +120,8 @@ static void free_lanes(struct kith_peer *peer)
     peer->place_count = 0;
 }
 
-/* What an arbiter sent on a link that is still in its handshake here may begin what ended. LOST ends
- * that link alone: another association may have begun before it is read. */
+/* What an arbiter sent on a link that is still in its handshake here may begin what ended. LOST
+ * ends that link alone: another association may have begun before it is read. */
 static void close_handshakes(struct kith_session *session, const struct kith_peer *peer,
                              kith_reason reason)
 {

@@ -33,7 +33,7 @@ static const char help_text[] =
     "                   (one that is shown must be trusted), none (not asked for)\n"
     "  --insecure       no encryption: anyone on the way can read and change everything\n"
     "  --listen URL     where others can connect, once or more: wss://192.0.2.1:4242,\n"
-    "                   wss://*:4242 (all addresses), port 0 = any free port\n"
+    "                   quic://*:4242 (over UDP; all addresses), port 0 = any free port\n"
     "                   (default: any://*:0, every transport there is)\n"
     "  --connect URL    connect to a peer, once or more: wss://host.example:4242, or what\n"
     "                   /invite told there, 'kith:...', which says the session as well\n"

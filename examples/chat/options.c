@@ -391,11 +391,11 @@ static int check_scheme(const struct options *options, const char *url,
 {
     const int is_plain = options->security == KITH_SECURITY_NONE;
     if (!is_plain && strncasecmp(url, "ws:", 3) == 0) {
-        return wrong(problem, "write wss://, or --insecure alone to talk in clear",
+        return wrong(problem, "write wss:// or quic://, or --insecure alone to talk in clear",
                      "%.200s is not encrypted, and %s asks for encryption", url,
                      options->security == KITH_SECURITY_PSK ? "--key" : "a certificate");
     }
-    if (is_plain && strncasecmp(url, "wss:", 4) == 0) {
+    if (is_plain && (strncasecmp(url, "wss:", 4) == 0 || strncasecmp(url, "quic:", 5) == 0)) {
         return wrong(problem, "write ws://, or --key FILE instead of --insecure",
                      "%.200s is encrypted, and --insecure asks for no encryption", url);
     }

@@ -178,6 +178,8 @@ def dial_each_other(c, key, number):
     chats[0].leave()
     chats[1].expect_peer(names[0], "departed", reason="LEFT")
     chats[1].leave()
+    for chat in chats:
+        chat.end()  # closes its pipes: there are hundreds of these
     for wire in wires:
         wire.close()
     return sum(wire.connections for wire in wires)
@@ -232,7 +234,7 @@ def cpu_s(pid):
 def measure_idle(c, chats):
     """What a peer costs that does nothing, by the clock of another process."""
     begun_s, before = time.monotonic(), [cpu_s(chat.pid) for chat in chats]
-    c.run("5", program="sleep")
+    c.start("sleep", 5).wait_exit()
     took_s = time.monotonic() - begun_s
     used = sorted(cpu_s(chat.pid) - b for chat, b in zip(chats, before))
     c.notes.append(f"idle with {len(chats) - 1} peers each: {100 * sum(used) / len(used) / took_s:.2f} % "

@@ -101,7 +101,9 @@ class Wire:
             try:
                 ready, _, _ = select.select(watched, [], [], 0.05)
             except (OSError, ValueError):
-                continue  # one was closed meanwhile
+                with self.lock:  # one was closed meanwhile; anything else is a fault of this program
+                    assert all(0 <= end.fileno() < 1024 for end in self.ends), "too many descriptors"
+                continue
             with self.lock:
                 for end in ready:
                     if end is self.listener:

@@ -262,6 +262,8 @@ kith_reason kith__tls_explain(WOLFSSL *ssl, const struct kith__tls_keys *keys,
     failure.error = wolfSSL_get_error(ssl, WOLFSSL_FATAL_ERROR);
     failure.got = fatal(&alerts.last_rx);
     failure.sent = fatal(&alerts.last_tx);
+    failure.got = handshake->alert_got != 0 ? handshake->alert_got : failure.got;
+    failure.sent = handshake->alert_sent != 0 ? handshake->alert_sent : failure.sent;
     failure.detail = detail;
     if (failure.got >= 0) {
         return from_their_alert(&failure);

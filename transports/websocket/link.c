@@ -372,7 +372,7 @@ static const char *local_of(struct kith__ws_link *link)
     socklen_t bytes = sizeof own;
     if (link->local[0] == '\0' && link->wsi != NULL &&
         getsockname(lws_get_socket_fd(link->wsi), (struct sockaddr *)(void *)&own, &bytes) == 0) {
-        kith__ws_address_format((const struct sockaddr *)(const void *)&own, bytes, link->local);
+        kith__net_address_format((const struct sockaddr *)(const void *)&own, bytes, link->local);
     }
     return link->local;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,166 +13,16 @@
 
 /* ---- listening -------------------------------------------------------------------------- */
 
-static kith_err error_of(int error)
+static int open_listener(const struct kith_address *address)
 {
-    switch (error) {
-    case EADDRINUSE:
-        return KITH_ERR_IN_USE;
-    case EACCES:
-    case EPERM:
-        return KITH_ERR_PERMISSION;
-    case EAFNOSUPPORT:
-        return KITH_ERR_ADDRESS;
-    case EADDRNOTAVAIL:
-    case ENODEV: /* the interface of a link-local address */
-    case ENETDOWN:
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-        return KITH_ERR_NETWORK;
-    case ENOMEM:
-    case ENOBUFS:
-        return KITH_ERR_NOMEM;
-    default:
-        return KITH_ERR_IO;
-    }
-}
-
-static const char *advice(int error)
-{
-    switch (error) {
-    case EADDRINUSE:
-        return "another program, or another listener here, has it; choose another port, or 0 for "
-               "any that is free";
-    case EACCES:
-    case EPERM:
-        return "ports below 1024 are reserved; choose a higher one";
-    case EADDRNOTAVAIL:
-    case ENODEV:
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-        return "this machine does not have that address now; it is listened on as soon as it has; "
-               "or choose another, or * for all";
-    case ENETDOWN:
-        return "the interface that has the address is switched off; it is listened on as soon as "
-               "that is on";
-    case EAFNOSUPPORT:
-        return "this machine does not have that kind of address; choose another, or * for all";
-    case EMFILE:
-    case ENFILE:
-        return "there are no file descriptors left; raise the limit (ulimit -n)";
-    default:
-        return "the system does not permit it";
-    }
-}
-
-static kith_err refuse(const struct kith_address *address, int error)
-{
-    int six = strchr(address->host, ':') != NULL;
-    char reason[80];
-    return kith_fail(error_of(error), "%s://%s%s%s:%u cannot be listened on: %s: %s",
-                     address->scheme, six ? "[" : "", address->host, six ? "]" : "", address->port,
-                     kith__ws_errno_text(error, reason, sizeof reason), advice(error));
-}
-
-/* The descriptor, or -1 and errno. dual: an IPv6 socket takes IPv4 as well. */
-static int open_socket(const struct sockaddr_storage *address, socklen_t bytes, int dual)
-{
-    int on = 1, v6only = !dual, error;
-    int fd = kith__ws_socket(address->ss_family, SOCK_STREAM);
-    if (fd < 0) {
-        return -1;
-    }
-    /* Or a restarted program waits for minutes until its old connections are forgotten. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if ((address->ss_family != AF_INET6 ||
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) == 0) &&
-        bind(fd, (const struct sockaddr *)(const void *)address, bytes) == 0 &&
-        listen(fd, KITH__WS_BACKLOG) == 0) {
+    int fd = kith__net_bind(address, SOCK_STREAM), error;
+    if (fd < 0 || listen(fd, KITH__WS_BACKLOG) == 0) {
         return fd;
     }
     error = errno;
     (void)close(fd);
     errno = error;
     return -1;
-}
-
-/* "*": all of IPv6 and IPv4 with one socket, or all of IPv4 where there is no IPv6. */
-static int open_any(uint16_t port)
-{
-    struct sockaddr_storage address;
-    socklen_t bytes;
-    int fd = -1;
-    errno = EAFNOSUPPORT;
-    if (kith__ws_address_parse("::", port, &address, &bytes)) {
-        fd = open_socket(&address, bytes, 1);
-    }
-    if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) &&
-        kith__ws_address_parse("0.0.0.0", port, &address, &bytes)) {
-        fd = open_socket(&address, bytes, 0);
-    }
-    return fd;
-}
-
-/* Where others connect to: what the socket is bound to, or for all addresses the best one. */
-static kith_err write_url(const struct kith__ws_port *base, const char *scheme, char *url,
-                          size_t url_bytes)
-{
-    struct sockaddr_storage bound;
-    socklen_t bytes = sizeof bound;
-    char where[KITH__WS_ADDRESS_BYTES], machine[KITH__WS_ADDRESS_BYTES];
-    const char *host = where;
-    const char *port;
-    if (getsockname(base->fd, (struct sockaddr *)(void *)&bound, &bytes) != 0) {
-        return kith_fail(KITH_ERR_IO, "the system has taken a listening socket away");
-    }
-    kith__ws_address_format((const struct sockaddr *)(const void *)&bound, bytes, where);
-    port = strrchr(where, ':');
-    if (port == NULL) {
-        return KITH_ERR_IO;
-    }
-    if (base->is_all) {
-        kith__ws_address_of_machine(machine);
-        host = machine;
-    }
-    if (snprintf(url, url_bytes, "%s://%.*s%s", scheme,
-                 host == where ? (int)(port - where) : (int)strlen(host), host,
-                 port) >= (int)url_bytes) {
-        return KITH_ERR_IO;
-    }
-    return KITH_OK;
-}
-
-/* 1 for a link-local address that would be one if its interface (%eth0) were there. */
-static int names_interface(const char *host)
-{
-    struct sockaddr_storage ignored;
-    socklen_t bytes;
-    char ip[KITH__WS_ADDRESS_BYTES];
-    size_t count = strcspn(host, "%");
-    if (host[count] == '\0' || count >= sizeof ip) {
-        return 0;
-    }
-    memcpy(ip, host, count);
-    ip[count] = '\0';
-    return kith__ws_address_parse(ip, 0, &ignored, &bytes);
-}
-
-static int open_listener(const struct kith_address *address)
-{
-    struct sockaddr_storage bind_to;
-    socklen_t bytes;
-    if (strcmp(address->host, "*") == 0) {
-        return open_any(address->port);
-    }
-    if (!kith__ws_address_parse(address->host, address->port, &bind_to, &bytes)) {
-        errno = names_interface(address->host) ? ENODEV : EINVAL;
-        return -1;
-    }
-    if (kith__ws_address_is_down(&bind_to)) {
-        errno = ENETDOWN;
-        return -1;
-    }
-    return open_socket(&bind_to, bytes, 0);
 }
 
 static void accept_ready(struct kith_watch *watch, unsigned events);
@@ -196,16 +45,12 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
     }
     port->fd = open_listener(address);
     if (port->fd < 0) {
-        return errno == EINVAL ? kith_fail(KITH_ERR_ADDRESS,
-                                           "\"%s\" is not an IP address; to listen, use one of "
-                                           "this machine's, or * for all",
-                                           address->host)
-                               : refuse(address, errno);
+        return kith__net_bind_failed(address, errno);
     }
     port->is_all = strcmp(address->host, "*") == 0;
     port->watch.on_ready = accept_ready;
     port->pause.fire = accept_again;
-    err = write_url(port, address->scheme, url, url_bytes);
+    err = kith__net_bound_url(port->fd, address->scheme, port->is_all, url, url_bytes);
     if (err == KITH_OK) {
         err = env->io->watch(env, &port->watch, port->fd, KITH_READABLE);
     }
@@ -215,44 +60,12 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
     return err;
 }
 
-/* A socket that listens does not hear that its address is gone. Another one, bound to it now, does;
- * any port will do for that. Linux binds to addresses of interfaces that are off, too. */
-static int find_error(const struct kith__ws_port *port)
-{
-    struct sockaddr_storage bound;
-    socklen_t bytes = sizeof bound;
-    int error = 0;
-    int fd = -1;
-    memset(&bound, 0, sizeof bound);
-    if (getsockname(port->fd, (struct sockaddr *)(void *)&bound, &bytes) == 0) {
-        if (bound.ss_family == AF_INET6) {
-            ((struct sockaddr_in6 *)(void *)&bound)->sin6_port = 0;
-        } else {
-            ((struct sockaddr_in *)(void *)&bound)->sin_port = 0;
-        }
-        fd = kith__ws_socket(bound.ss_family, SOCK_STREAM);
-    }
-    if (fd < 0 || bind(fd, (const struct sockaddr *)(const void *)&bound, bytes) != 0) {
-        error = errno;
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return error == 0 && kith__ws_address_is_down(&bound) ? ENETDOWN : error;
-}
-
 kith_err kith__ws_port_check(struct kith_port *base, char *url, size_t url_bytes)
 {
     const struct kith__ws_port *port = (const struct kith__ws_port *)(const void *)base;
-    const char *scheme = kith__ws_scheme((struct kith__ws_endpoint *)(void *)base->endpoint);
-    kith_err err = write_url(port, scheme, url, url_bytes);
-    int error = err == KITH_OK && !port->is_all ? find_error(port) : 0;
-    if (error_of(error) == KITH_ERR_NETWORK) {
-        char reason[80];
-        return kith_fail(KITH_ERR_NETWORK, "%s is out of reach: %s: %s", url,
-                         kith__ws_errno_text(error, reason, sizeof reason), advice(error));
-    }
-    return err; /* any other trouble of a trial says nothing of the socket that listens */
+    return kith__net_bound_check(
+        port->fd, SOCK_STREAM, kith__ws_scheme((struct kith__ws_endpoint *)(void *)base->endpoint),
+        port->is_all, url, url_bytes);
 }
 
 void kith__ws_port_close(struct kith_port *base)
@@ -294,9 +107,9 @@ static void welcome(struct kith__ws_port *port, int fd, const struct sockaddr_st
 {
     struct kith__ws_way *way = port->way; /* the core may close the port */
     struct kith__ws_link *link;
-    char remote[KITH__WS_ADDRESS_BYTES];
-    kith__ws_address_format((const struct sockaddr *)(const void *)peer, peer_bytes, remote);
-    kith__ws_socket_connected(fd);
+    char remote[KITH__NET_ADDRESS_BYTES];
+    kith__net_address_format((const struct sockaddr *)(const void *)peer, peer_bytes, remote);
+    kith__ws_tcp_connected(fd);
     link = (struct kith__ws_link *)(void *)kith_up_accepted(&port->base, remote);
     if (link == NULL) {
         (void)close(fd);
@@ -334,7 +147,7 @@ static void cannot_accept(struct kith__ws_port *port, int error)
 {
     char reason[80];
     kith_log(port->base.endpoint->env, KITH_LOG_WARN, "a connection cannot be accepted now: %s",
-             kith__ws_errno_text(error, reason, sizeof reason));
+             kith__net_errno_text(error, reason, sizeof reason));
     pause_accepting(port, KITH__WS_ACCEPT_PAUSE_MS);
 }
 
@@ -364,7 +177,7 @@ static void accept_ready(struct kith_watch *watch, unsigned events)
             pause_accepting(port, after_ms);
             return;
         }
-        fd = kith__ws_accept(port->fd, &peer, &bytes);
+        fd = kith__net_accept(port->fd, &peer, &bytes);
         if (fd >= 0) {
             welcome(port, fd, &peer, bytes);
         } else if (is_shortage(errno)) {
