@@ -606,11 +606,17 @@ kith_err kith_dial_group(struct kith_session *session, const kith_invitation_inf
     return KITH_OK;
 }
 
+/* What earlier attempts met says nothing any more. */
+static void start_over(struct kith_dial *dial)
+{
+    dial->refused_since_us = 0;
+    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+}
+
 static void try_in(struct kith_dial *dial, uint64_t delay_us)
 {
     struct kith_env *env = dial->session->env;
-    dial->refused_since_us = 0;
-    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
+    start_over(dial);
     if (kith_timer_set(env, &dial->retry_timer, env->now_us + delay_us) != KITH_OK) {
         kith_defer(env, &dial->start); /* no memory to wait with: do not wait */
     }
@@ -654,15 +660,12 @@ void kith_dials_peer_lost(struct kith_session *session, struct kith_peer *peer)
 /* Its peer has gone, and will be another: as if it had never been ready. */
 static void begin_anew(struct kith_dial *dial)
 {
-    struct kith_env *env = dial->session->env;
     dial->peer = NULL;
-    dial->refused_since_us = 0;
-    dial->pause_ms = KITH_DIAL_RETRY_MS_MIN;
     dial->give_up_us = give_up_at(dial);
-    if (dial->conn == NULL && dial->followers == 0 &&
-        kith_timer_set(env, &dial->retry_timer,
-                       env->now_us + (uint64_t)KITH_DIAL_RETRY_MS_MIN * 1000) != KITH_OK) {
-        kith_defer(env, &dial->start);
+    if (dial->conn == NULL && dial->followers == 0) {
+        try_in(dial, (uint64_t)KITH_DIAL_RETRY_MS_MIN * 1000);
+    } else {
+        start_over(dial);
     }
 }
 
