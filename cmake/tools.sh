@@ -8,7 +8,7 @@
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev"
 kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin
-    nodejs node-ws python3-websockets"
+    iproute2 nodejs node-ws python3-websockets"
 # For tests/checks/portability: compilers for other machines, and what runs their programs.
 kith_tools_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-powerpc-linux-gnu
     libc6-dev-powerpc-cross gcc-mingw-w64-x86-64-win32 musl-tools qemu-user"
@@ -24,6 +24,7 @@ kith_tool_works() {
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] ;;
     libuv1-dev) pkg-config --exists libuv ;;
     libcriterion-dev) pkg-config --exists criterion ;;
+    iproute2) command -v ip ;;
     gnutls-bin) command -v gnutls-cli ;;
     nodejs) node -e 'process.exit(parseInt(process.versions.node) < 16 ? 1 : 0)' ;;
     node-ws) NODE_PATH=${NODE_PATH:-}:/usr/share/nodejs node -e 'require("ws")' ;;

@@ -109,6 +109,11 @@ enum {
     KITH_SHAKY_MS = 60000,
     /* Nobody listens at the peer's address for so long: it is gone, not its network. */
     KITH_REFUSED_MS = 2000,
+    /* After the network changed: a link that may be dead is asked so often, so many times. It is
+       given up after 6 s, which a phone that changes to another network needs to be heard; of a
+       slow link the pause is four round trips. */
+    KITH_PROBE_MS = 1000,
+    KITH_PROBE_COUNT = 5,
     /* A closing link may take so long to write its last bytes. */
     KITH_LINK_CLOSE_MS = 1000,
     /* Reason and text. */
@@ -212,9 +217,25 @@ enum {
     /* A server that comes back is found within that. */
     KITH_DIAL_RETRY_MS_MAX = 5000,
 
+    /* ---- listening ---- */
+    /* First pause of a listener whose address is not there; doubles. A bind costs nothing, and the
+       network's own news usually comes first. */
+    KITH_LISTEN_RETRY_MS_MIN = 250,
+    /* An address that comes without any news, such as an IPv6 one that was tentative, is found
+       within that. */
+    KITH_LISTEN_RETRY_MS_MAX = 5000,
+
     /* ---- loop ---- */
     /* Rounds of deferred work in one turn before sockets are looked at again. */
     KITH_DEFERRED_ROUNDS_MAX = 64,
+    /* The system tells of a change in many pieces (an interface, its addresses, routes): they are
+       waited for, and looked at once. */
+    KITH_NETWORK_SETTLE_MS = 250,
+    /* Where the system does not tell: how often the addresses are looked at. */
+    KITH_NETWORK_POLL_MS = 3000,
+    /* A loop that is so much later than it had to be, or whose clock stood still for so long, has
+       slept, with its program or its machine: no busy callback takes as long. */
+    KITH_SLEPT_MS = 5000,
 };
 
 /* Memory of one peer, both directions. */

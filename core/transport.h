@@ -153,9 +153,17 @@ struct kith_driver {
     /* Binds and listens; on KITH_OK the address others can connect to, with its real port, is
      * written as a URL to url. From then on kith_up_accepted() may come, not before this returns.
      * Errors: ADDRESS, IN_USE, PERMISSION, IO, NOMEM, CRYPTO, or CONFIG where the scheme does not
-     * fit the session's security, with a detail that names the address and the fix. */
+     * fit the session's security, with a detail that names the address and the fix. NETWORK: only
+     * not now, because the machine does not have the address or the network is down; the core tries
+     * again. */
     kith_err (*listen)(struct kith_port *port, const struct kith_address *address, char *url,
                        size_t url_bytes);
+
+    /* The network has changed: whether others still reach the port. KITH_OK: yes, at url, which may
+     * be another one now. NETWORK: not now, with a detail as listen; the port stays open, and the
+     * core asks again. Any other error: it is of no use any more; the core closes it, and listens
+     * anew. Nobody is called up. NULL: the ports of this driver are always good. */
+    kith_err (*port_check)(struct kith_port *port, char *url, size_t url_bytes);
 
     /* Stops listening at once; links that came in stay. Where they share the port's socket its
      * address is free again when the last of them is down, and for this endpoint at once. May come
@@ -270,8 +278,9 @@ void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t co
 
 /* The link is gone, for whatever reason: exactly once for each link accepted or dialled, also after
  * close(). All lent bytes are the core's again. Calls down are legal until the turn ends, and do
- * nothing. reason is one of LOST (or LOCAL after close()), TIMEOUT, REFUSED, UNREACHABLE, AUTH
- * (transport refused the key), UNTRUSTED (a certificate, either side's), NOT_KITH, PROTOCOL,
+ * nothing. reason is one of LOST (or LOCAL after close()), TIMEOUT, REFUSED, UNREACHABLE (no way to
+ * the address now, or the system lets nothing through; detail tells them apart), AUTH (transport
+ * refused the key), UNTRUSTED (a certificate, either side's), NOT_KITH, PROTOCOL,
  * INTERNAL (no memory or descriptors, too);
  * or, where the other side closed with a code of ours and no bytes that say so may have come, what
  * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never empty, no

@@ -39,11 +39,13 @@ struct kith_watch {
 };
 
 /* A host name being looked up. Fill in done; impl belongs to the runtime. done runs once, later,
- * with up to KITH_ADDRESSES_PER_NAME_MAX numeric addresses, none when the name is not known. */
+ * with up to KITH_ADDRESSES_PER_NAME_MAX numeric addresses, none when the name is not known, or
+ * cannot be looked up now: not_now says which. */
 enum { KITH_IP_TEXT_BYTES = 64 };
 struct kith_lookup {
     void (*done)(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT_BYTES], size_t count);
     void *impl;
+    int not_now; /* nobody who knows names could be asked */
 };
 
 /* Sockets, where there are any: drivers with real ones use this, the core never does. NULL in a

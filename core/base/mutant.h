@@ -50,6 +50,7 @@
     X(FORGET_EARLY, "forget-early", "lane bytes that overtook ADOPTED are dropped")                \
     X(DATAGRAM_TWICE, "datagram-twice", "now and then a datagram is handed out twice")             \
     X(DATAGRAM_STALE, "datagram-stale", "a datagram goes however late it is")                      \
+    X(STAYS_ASLEEP, "stays-asleep", "what a rest held up is not tried again after it")             \
     X(MISCOUNT, "miscount", "a message handed out is not counted")                                 \
     X(LEAK_BLOCK, "leak-block", "control frames are not freed with their link")
 

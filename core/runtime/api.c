@@ -169,6 +169,37 @@ kith_err kith_session_close(kith_session *session, uint32_t flush_ms)
     return err;
 }
 
+kith_err kith_retry(kith_session *session)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && session->is_suspended) {
+        err =
+            kith_fail(KITH_ERR_STATE, "the session is suspended: kith_session_wake() tries again");
+    }
+    if (err == KITH_OK) {
+        kith_session_network(session, KITH_NETWORK_DUE_RETRY);
+    }
+    return err;
+}
+
+kith_err kith_session_suspend(kith_session *session)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK) {
+        kith_session_suspend_now(session);
+    }
+    return err;
+}
+
+kith_err kith_session_wake(kith_session *session)
+{
+    kith_err err = enter_open(session);
+    if (err == KITH_OK) {
+        kith_session_wake_now(session);
+    }
+    return err;
+}
+
 kith_id kith_session_id(const kith_session *session)
 {
     return session->id;

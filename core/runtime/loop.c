@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop.c: time, sockets, names and threads, from libuv. The only file of the core that includes it.
- * Knows sessions only to count them and to cut them off when the loop is freed.
+ * loop.c: time, sockets, names and threads, from libuv. Beside netwatch.c the only file of the
+ * core that includes it. Knows sessions only to count them and to cut them off when the loop is
+ * freed.
  *
  * One turn: timers that are due; deferred work until none is left; wait; sockets; deferred work
  * again.
@@ -14,6 +15,8 @@
 
 #include "base/err.h"
 #include "bounds.h"
+#include "runtime/clock.h"
+#include "runtime/netwatch.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
 #include "transport.h"
@@ -45,6 +48,8 @@ struct lookup_request {
 
 struct kith_loop {
     struct kith_env env;
+    struct kith_clock clock;
+    struct kith_netwatch netwatch; /* from the first session on */
     uv_loop_t uv;
     uv_prepare_t prepare;
     uv_check_t check;
@@ -72,17 +77,51 @@ struct kith_loop {
 
 static void update_now(kith_loop *loop)
 {
-    uint64_t now_us = uv_hrtime() / 1000;
+    uint64_t now_us =
+        kith_clock_now_us(&loop->clock, uv_hrtime() / 1000, kith_timers_next_us(&loop->env.timers));
     if (now_us > loop->env.now_us) {
         loop->env.now_us = now_us;
     }
 }
 
+static void tell_sessions(kith_loop *loop, unsigned due)
+{
+    for (struct kith_node *at = loop->sessions.next; at != &loop->sessions; at = at->next) {
+        kith_session_network(KITH_CONTAINER(at, struct kith_session, owner_node), due);
+    }
+}
+
+/* Time goes on, and may have stood still before: 1 when it has. */
+static int take_sleep(kith_loop *loop)
+{
+    uv_timeval64_t wall;
+    update_now(loop);
+    if (uv_gettimeofday(&wall) == 0) {
+        kith_clock_compare(&loop->clock, uv_hrtime() / 1000,
+                           (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_usec);
+    }
+    if (!loop->clock.has_slept) {
+        return 0;
+    }
+    loop->clock.has_slept = 0;
+    kith_log(&loop->env, KITH_LOG_INFO, "time stood still: links are looked at");
+    tell_sessions(loop, KITH_NETWORK_DUE_WAKE | KITH_NETWORK_DUE_TELL_WOKE);
+    return 1;
+}
+
+static void on_network(struct kith_netwatch *watch)
+{
+    tell_sessions(KITH_CONTAINER(watch, kith_loop, netwatch),
+                  KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     kith_loop *loop = timer->data;
-    update_now(loop);
-    kith_timers_run(&loop->env);
+    /* After sleep no link is given up before it was asked again: that comes first. */
+    if (!take_sleep(loop)) {
+        kith_timers_run(&loop->env);
+    }
 }
 
 static uint64_t wait_ms_until(const kith_loop *loop, uint64_t at_us)
@@ -98,7 +137,7 @@ static void on_prepare(uv_prepare_t *prepare)
     kith_loop *loop = prepare->data;
     int more;
     uint64_t next_us;
-    update_now(loop);
+    (void)take_sleep(loop);
     more = kith_deferred_run(&loop->env);
     tell_changes(loop);
     next_us = kith_timers_next_us(&loop->env.timers);
@@ -281,7 +320,7 @@ static size_t collect(const struct addrinfo *list, char ips[][KITH_IP_TEXT_BYTES
     return count;
 }
 
-static void finish_lookup(struct lookup_request *mine, struct addrinfo *list)
+static void finish_lookup(struct lookup_request *mine, struct addrinfo *list, int not_now)
 {
     struct kith_lookup *lookup = mine->lookup;
     char ips[KITH_ADDRESSES_PER_NAME_MAX][KITH_IP_TEXT_BYTES];
@@ -290,6 +329,7 @@ static void finish_lookup(struct lookup_request *mine, struct addrinfo *list)
     kith_free(&mine->loop->env, mine);
     if (lookup != NULL) {
         lookup->impl = NULL;
+        lookup->not_now = not_now;
         lookup->done(lookup, (const char(*)[KITH_IP_TEXT_BYTES])ips, count);
     }
 }
@@ -297,15 +337,14 @@ static void finish_lookup(struct lookup_request *mine, struct addrinfo *list)
 static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
     struct lookup_request *mine = request->data;
-    (void)status; /* the list is empty then */
     update_now(mine->loop);
-    finish_lookup(mine, list);
+    finish_lookup(mine, list, status == UV_EAI_AGAIN); /* after an error the list is empty */
 }
 
 static void on_numeric(struct kith_deferred *answer)
 {
     struct lookup_request *mine = KITH_CONTAINER(answer, struct lookup_request, answer);
-    finish_lookup(mine, mine->known);
+    finish_lookup(mine, mine->known, 0);
 }
 
 /* A numeric address needs no thread, which costs more than all else until the connection begins. */
@@ -348,7 +387,7 @@ static void io_lookup_cancel(struct kith_env *env, struct kith_lookup *lookup)
     mine->lookup = NULL;
     if (mine->answer.waiting) {
         kith_undefer(&mine->answer);
-        finish_lookup(mine, mine->known);
+        finish_lookup(mine, mine->known, 0);
     } else {
         (void)uv_cancel((uv_req_t *)&mine->request);
     }
@@ -530,6 +569,7 @@ void kith_loop_free(kith_loop **handle)
     kith_inbox_drain(loop); /* what nobody takes is given back */
     (void)kith_deferred_run(&loop->env);
     drop_posts(loop);
+    kith_netwatch_stop(&loop->netwatch);
     close_handles(loop);
     kith_env_fini(&loop->env);
     env = loop->env;
@@ -621,7 +661,7 @@ int kith_loop_fd(const kith_loop *loop)
 int kith_loop_timeout_ms(const kith_loop *loop)
 {
     uint64_t next_us = kith_timers_next_us(&loop->env.timers), wait_ms;
-    uint64_t now_us = uv_hrtime() / 1000;
+    uint64_t now_us = uv_hrtime() / 1000 - loop->clock.lost_us;
     int uv_ms = uv_backend_timeout(&loop->uv);
     if (loop->dirty || uv_ms == 0 || !kith_list_empty(&loop->env.deferred)) {
         return 0;
@@ -711,4 +751,6 @@ int kith_loop_is_freeing(const kith_loop *loop)
 void kith_loop_session_opened(kith_loop *loop, kith_session *session)
 {
     kith_list_append(&loop->sessions, &session->owner_node);
+    loop->netwatch.changed = on_network;
+    kith_netwatch_start(&loop->netwatch, &loop->env);
 }

@@ -197,7 +197,10 @@ static void connected(struct kith_peer *peer)
              peer->state == KITH_PEER_CONNECTING ? "connected" : "goes on",
              conn->link_info.transport, conn->remote_address);
     if (peer->state != KITH_PEER_CONNECTED) {
+        conn->is_path_told = 1;
         tell_connected(peer);
+    } else {
+        kith_network_tell_path(conn);
     }
     if (conn->dial != NULL && conn->dial == dial && peer->active == conn) {
         conn->dial = NULL;
@@ -624,6 +627,11 @@ void kith_association_claim(const struct kith_conn *conn, struct kith_claim *out
 static void give_up(struct kith_timer *timer)
 {
     struct kith_peer *peer = KITH_CONTAINER(timer, struct kith_peer, window_timer);
+    if (peer->session->is_suspended &&
+        kith_timer_set(peer->env, timer,
+                       peer->env->now_us + (uint64_t)peer->resume_window_ms * 1000) == KITH_OK) {
+        return; /* nothing was done to get it back */
+    }
     kith_peer_depart(peer, peer->lost_reason, "", KITH_REASON_TIMEOUT);
 }
 

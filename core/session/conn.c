@@ -526,6 +526,7 @@ static void on_pong(struct kith_conn *conn, const uint8_t *body)
         uint64_t rtt_us = conn->session->env->now_us - conn->ping_sent_us;
         conn->rtt_us = rtt_us == 0 ? 1 : rtt_us > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt_us;
         conn->ping_sent_us = 0;
+        conn->is_doubted = 0;
     } else if (!kith_restart_answered(conn, body)) {
         (void)kith_conn_count_idle(conn);
     }
@@ -604,7 +605,10 @@ static const struct kith_frame_sink sink = {on_head, on_frame, on_data};
 static void send_ping(struct kith_conn *conn)
 {
     struct kith_env *env = conn->session->env;
-    if (env->crypto.random(env->crypto.user, conn->ping_nonce, KITH_PING_BYTES) == KITH_OK) {
+    if (conn->is_doubted && conn->ping_sent_us != 0) {
+        /* Any answer will do, also one that takes longer than we take to ask again. */
+        kith_conn_send(conn, KITH_FRAME_PING, conn->ping_nonce, KITH_PING_BYTES);
+    } else if (env->crypto.random(env->crypto.user, conn->ping_nonce, KITH_PING_BYTES) == KITH_OK) {
         conn->ping_sent_us = env->now_us;
         kith_conn_send(conn, KITH_FRAME_PING, conn->ping_nonce, KITH_PING_BYTES);
     }
@@ -618,16 +622,37 @@ static void check_again(struct kith_conn *conn, uint64_t at_us)
     }
 }
 
+/* How often a silent link is asked, and how often in vain. One that is doubted is asked at shorter
+ * intervals, as far as its round trip allows, and only where that gives it up earlier. */
+static uint64_t ping_interval_us(const struct kith_conn *conn, uint32_t *count_max)
+{
+    const kith_session_config *config = &conn->session->config;
+    uint64_t idle_us = (uint64_t)config->idle_ping_ms * 1000;
+    uint64_t probe_us = (uint64_t)KITH_PROBE_MS * 1000, patient_us = 4 * (uint64_t)conn->rtt_us;
+    probe_us = probe_us < patient_us ? patient_us : probe_us;
+    if (conn->is_doubted &&
+        probe_us * (KITH_PROBE_COUNT + 1) < idle_us * (config->idle_ping_count + UINT64_C(1))) {
+        *count_max = KITH_PROBE_COUNT;
+        return probe_us;
+    }
+    *count_max = config->idle_ping_count;
+    return idle_us;
+}
+
 static void check_alive(struct kith_timer *timer)
 {
     struct kith_conn *conn = KITH_CONTAINER(timer, struct kith_conn, ping_timer);
-    uint64_t idle_us = (uint64_t)conn->session->config.idle_ping_ms * 1000;
+    uint32_t count_max;
+    uint64_t idle_us = ping_interval_us(conn, &count_max);
     uint64_t now_us = conn->session->env->now_us;
+    if (conn->session->is_suspended) {
+        return;
+    }
     if (now_us < conn->heard_us + idle_us) {
         check_again(conn, conn->heard_us + idle_us);
         return;
     }
-    if (conn->pings_unanswered >= conn->session->config.idle_ping_count) {
+    if (conn->pings_unanswered >= count_max) {
         kith_conn_fail(conn, KITH_REASON_TIMEOUT, "no sign of life");
         return;
     }
@@ -644,4 +669,17 @@ void kith_conn_watch(struct kith_conn *conn)
     conn->heard_us = now_us;
     send_ping(conn); /* the first round trip is worth knowing */
     check_again(conn, now_us + (uint64_t)conn->session->config.idle_ping_ms * 1000);
+}
+
+void kith_conn_probe(struct kith_conn *conn, int anew)
+{
+    uint32_t count_max;
+    if (conn->is_doubted && !anew) {
+        return; /* asked already */
+    }
+    conn->is_doubted = 1;
+    conn->ping_sent_us = 0; /* an answer that is under way says nothing of what is now */
+    conn->pings_unanswered = 1;
+    send_ping(conn);
+    check_again(conn, conn->session->env->now_us + ping_interval_us(conn, &count_max));
 }

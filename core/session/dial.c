@@ -209,7 +209,8 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
         return;
     }
     if (is_hopeless(reason) || dial->candidate != NULL ||
-        env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us ||
+        (env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us &&
+         !dial->session->is_suspended) ||
         kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
             KITH_OK) {
         finish(dial, KITH_DIAL_FAILED, reason, detail);
@@ -247,7 +248,10 @@ static void looked_up(struct kith_lookup *lookup, const char (*ips)[KITH_IP_TEXT
     dial->ip_count = count;
     memcpy(dial->ips, ips, count * sizeof dial->ips[0]);
     snprintf(detail, sizeof detail,
-             "%.200s is not known: check the name, and that this machine is online",
+             lookup->not_now
+                 ? "%.200s cannot be looked up now: is this machine online, and does "
+                   "its name server answer?"
+                 : "%.200s is not known: check the name, and that this machine is online",
              dial->url.host);
     try_next(dial, KITH_REASON_NAME, detail);
 }
@@ -269,7 +273,9 @@ static void begin_round(struct kith_dial *dial)
 static void retry(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, retry_timer);
-    if (dial->peer == NULL || is_redialling(dial)) {
+    if (dial->session->is_suspended) {
+        dial->is_held = 1;
+    } else if (dial->peer == NULL || is_redialling(dial)) {
         begin_round(dial);
     }
 }
@@ -328,6 +334,9 @@ static void give_up(struct kith_timer *timer)
 {
     struct kith_dial *dial = KITH_CONTAINER(timer, struct kith_dial, give_up_timer);
     uint64_t until_us = think_until_us(dial);
+    if (dial->session->is_suspended) {
+        until_us = KITH_TIME_NEVER; /* that time does not count: waking sets the timer anew */
+    }
     if (until_us > dial->session->env->now_us &&
         kith_timer_set(dial->session->env, timer, until_us) == KITH_OK) {
         return; /* somebody has answered, and is thinking */

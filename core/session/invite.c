@@ -70,12 +70,11 @@ static size_t add_endpoints(const struct kith_session *session, struct text *to)
     size_t count = 0;
     for (struct kith_node *at = session->listeners.next; at != &session->listeners; at = at->next) {
         const struct kith_listener *listener = KITH_CONTAINER(at, struct kith_listener, node);
-        for (size_t i = 0; i < listener->port_count && !listener->closing &&
-                           count < KITH_INVITATION_ENDPOINTS_MAX;
-             i++) {
-            if (strlen(listener->port_urls[i]) <= KITH_ENDPOINT_BYTES_MAX) {
+        for (size_t i = 0; i < KITH_DRIVERS_MAX && count < KITH_INVITATION_ENDPOINTS_MAX; i++) {
+            const char *url = kith_listening_url(&listener->at[i]);
+            if (url != NULL && strlen(url) <= KITH_ENDPOINT_BYTES_MAX) {
                 add(to, "&at=");
-                add_encoded(to, listener->port_urls[i]);
+                add_encoded(to, url);
                 count++;
             }
         }

@@ -38,13 +38,12 @@ size_t kith_places_own(const struct kith_session *session, char out[][KITH_PLACE
     }
     for (struct kith_node *at = session->listeners.next; at != &session->listeners; at = at->next) {
         const struct kith_listener *listener = KITH_CONTAINER(at, struct kith_listener, node);
-        struct kith_url asked, url;
-        if (listener->closing || kith_url_parse(listener->url, &asked) != KITH_OK) {
-            continue;
-        }
-        for (size_t i = 0; i < listener->port_count && count < KITH_ENDPOINTS_MAX; i++) {
-            if (kith_url_parse(listener->port_urls[i], &url) == KITH_OK) {
-                count += write_url(out[count], &url, is_any(asked.host) ? "*" : url.host) > 0;
+        for (size_t i = 0; i < KITH_DRIVERS_MAX && count < KITH_ENDPOINTS_MAX; i++) {
+            const char *text = kith_listening_url(&listener->at[i]);
+            struct kith_url url;
+            if (text != NULL && kith_url_parse(text, &url) == KITH_OK) {
+                count +=
+                    write_url(out[count], &url, is_any(listener->url.host) ? "*" : url.host) > 0;
             }
         }
     }

@@ -222,6 +222,7 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     kith_list_init(&session->peers);
     session->flush_timer.fire = flush_over;
     session->closing.run = step_closing;
+    kith_session_network_init(session);
     err = take_config(session, config);
     session->window_pool.free = session->config.window_pool_bytes;
     if (err == KITH_OK) {
@@ -549,6 +550,7 @@ void kith_session_leave(struct kith_session *session, uint32_t flush_ms)
 {
     uint64_t until = session->env->now_us + (uint64_t)flush_ms * 1000;
     if (session->state == KITH_SESSION_OPEN) {
+        kith_session_wake_now(session);
         session->state = KITH_SESSION_FLUSHING;
         session->flush_until_us = until;
         for (struct kith_node *at = session->peers.next;
@@ -595,6 +597,7 @@ void kith_session_destroy(struct kith_session *session)
     kith_session_free_pki(session);
     kith_timer_stop(env, &session->flush_timer);
     kith_undefer(&session->closing);
+    kith_undefer(&session->network_turn);
     env->crypto.wipe(session->seed, sizeof session->seed);
     kith_free(env, session);
 }

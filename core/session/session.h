@@ -7,6 +7,7 @@
  *   session.c    opening, keys, closing
  *   listener.c   addresses where links come in
  *   dial.c       attempts to reach an address, with pauses
+ *   network.c    the network changes, the machine sleeps, the application rests
  *   conn.c       one link: bytes to frames, closing, liveness
  *   gate.c       which links that come in may begin their handshake
  *   suspects.c   the addresses whose links failed lately
@@ -123,6 +124,11 @@ struct kith_session {
     uint64_t refusal_second; /* of log lines about refusals */
     uint32_t refusal_lines;
 
+    struct kith_deferred network_turn; /* something is to be done about what follows */
+    unsigned network_due;              /* bits of kith_network_due */
+    int is_suspended;
+    uint64_t suspended_us; /* since when */
+
     enum {
         KITH_SESSION_OPEN,
         KITH_SESSION_FLUSHING,
@@ -134,17 +140,30 @@ struct kith_session {
     struct kith_deferred closing;
 };
 
+/* What a listener has of one transport. */
+struct kith_listening {
+    const char *scheme;     /* of the driver; NULL = the listener is not for this transport */
+    struct kith_port *port; /* NULL = none is open */
+    char url[KITH_URL_BYTES_MAX];
+    int is_cut_off; /* the machine does not have the port's address now */
+    int is_told;    /* READY, with this url */
+};
+
 struct kith_listener {
     struct kith_node node;
     struct kith_session *session;
     void *tag;
-    char url[KITH_URL_BYTES_MAX];
-    struct kith_port *ports[KITH_DRIVERS_MAX];
-    char port_urls[KITH_DRIVERS_MAX][KITH_URL_BYTES_MAX];
-    size_t port_count;
-    int announced, closing;
-    kith_err failed;
-    char detail[256];
+    char text[KITH_URL_BYTES_MAX];
+    struct kith_url url;
+    kith_tls12 tls12;
+    struct kith_listening at[KITH_DRIVERS_MAX]; /* as session->drivers */
+    int closing;
+    kith_err failed;  /* for ever */
+    int is_waiting;   /* at least one transport is not ready, for a reason that may pass */
+    int is_wait_told; /* with this detail */
+    char detail[256]; /* of failed, or why it waits */
+    uint32_t pause_ms;
+    struct kith_timer retry_timer;
     struct kith_deferred events;
 };
 
@@ -177,6 +196,7 @@ struct kith_dial {
     struct kith_conn *conn;           /* the attempt under way */
     struct kith_peer *peer;           /* READY was told */
     struct kith_timer retry_timer, give_up_timer;
+    int is_held; /* it would try again, but the session is suspended */
     struct kith_deferred start;
     uint64_t refused_since_us; /* redialling: nobody listens there since; 0 = not so */
     kith_reason last_reason;   /* of the last round that failed; NONE = none has */
@@ -248,6 +268,8 @@ struct kith_conn {
     uint64_t confirmed_then; /* its confirmed generation when AUTH was sent; 0 = none */
     struct kith_credit told[KITH_CHANNEL_COUNT]; /* in this link's ADOPT */
     struct kith_timer timer, ping_timer;
+    int is_doubted;   /* the network has changed, and no PING sent since was answered */
+    int is_path_told; /* the application knows that its peer is connected over this link */
     uint64_t heard_us, ping_sent_us;
     uint8_t ping_nonce[KITH_PING_BYTES];
     uint32_t pings_unanswered, rtt_us;
@@ -352,6 +374,15 @@ void kith_session_free_pki(struct kith_session *session);
 kith_err kith_listener_open(struct kith_session *session, const char *url,
                             const kith_listen_options *options, struct kith_listener **out);
 void kith_listener_end(struct kith_listener *listener);
+/* Where others connect now; NULL: nowhere. */
+static inline const char *kith_listening_url(const struct kith_listening *at)
+{
+    return at->port != NULL && !at->is_cut_off ? at->url : NULL;
+}
+/* The network has changed: looks whether its ports are still good, and tries those that wait. */
+void kith_listener_look(struct kith_listener *listener);
+/* Likewise, because the application asks: says anew what it waits for. */
+void kith_listener_retry(struct kith_listener *listener);
 /* Frees without events. */
 void kith_listener_destroy(struct kith_listener *listener);
 
@@ -373,6 +404,23 @@ void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *pe
 /* Several addresses of one peer, as one dial. */
 kith_err kith_dial_group(struct kith_session *session, const kith_invitation_info *to,
                          const kith_dial_options *options, struct kith_dial **out);
+
+/* ---- network.c ---- */
+enum kith_network_due {
+    KITH_NETWORK_DUE_RETRY = 1,     /* the application asks: what waits tries again */
+    KITH_NETWORK_DUE_LOOK = 2,      /* the network changed: likewise; links are asked for a sign */
+    KITH_NETWORK_DUE_WAKE = 4,      /* likewise; nothing that was asked before counts */
+    KITH_NETWORK_DUE_TELL = 8,      /* the application hears that the network changed */
+    KITH_NETWORK_DUE_TELL_WOKE = 16 /* or that time stood still */
+};
+void kith_session_network_init(struct kith_session *session);
+/* Something of this is to be done when the turn ends. */
+void kith_session_network(struct kith_session *session, unsigned due);
+void kith_session_suspend_now(struct kith_session *session);
+void kith_session_wake_now(struct kith_session *session);
+/* The application hears once that its peer goes on over this link. */
+void kith_network_tell_path(struct kith_conn *conn);
+
 /* A dial of the session's own, to that peer alone. NULL: not possible now. */
 struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
                                    const kith_id *want);
@@ -425,6 +473,9 @@ void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *deta
 int kith_conn_count_idle(struct kith_conn *conn);
 /* The link is in use from now on: looks after its liveness. */
 void kith_conn_watch(struct kith_conn *conn);
+/* A link in use may have died without a word: asks at once, and soon again. anew: what was asked
+ * before does not count. */
+void kith_conn_probe(struct kith_conn *conn, int anew);
 void kith_conn_destroy(struct kith_conn *conn);
 /* Until when the handshake must be done, from now on. */
 void kith_conn_set_deadline(struct kith_conn *conn);

@@ -3,6 +3,8 @@
  * callbacks.c: what Kith tells, noted in struct chat and reported. Decides nothing: that is done
  * once per turn of the loop, in chat_turn().
  */
+#include <stdio.h>
+
 #include "chat.h"
 
 static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state state,
@@ -71,10 +73,15 @@ static void on_listener(kith_session *session, kith_listener *listener,
                         const kith_listener_event *event, void *user)
 {
     struct chat *const chat = user;
+    struct chat_listener *const entry = event->tag;
     (void)session;
     (void)listener;
+    entry->is_waiting = event->kind == KITH_LISTENER_WAITING;
+    snprintf(entry->why, sizeof entry->why, "%s", event->detail);
     if (event->kind == KITH_LISTENER_READY) {
-        report_listening(&chat->report, event->url, event->tag);
+        report_listening(&chat->report, event->url, entry->url);
+    } else if (event->kind == KITH_LISTENER_WAITING) {
+        report_waiting(&chat->report, event->url, event->detail);
     } else if (event->kind == KITH_LISTENER_FAILED) {
         report_error(&chat->report, kith_err_name(event->err), event->detail,
                      "cannot listen on %s: %s", event->url, kith_err_text(event->err));
@@ -114,6 +121,8 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
         chat->dials_live--;
     }
     entry->is_trying = event->kind == KITH_DIAL_WAITING;
+    snprintf(entry->why, sizeof entry->why, "%s",
+             event->detail[0] != '\0' ? event->detail : kith_reason_text(event->reason));
     entry->is_lost = event->kind == KITH_DIAL_CLOSED && chat->may_redial && !chat->is_leaving &&
                      is_loss(event->reason);
     /* A second way to somebody who is connected already is no failure. */
@@ -122,6 +131,17 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
         chat->dials_turned_away += is_turned_away(event->reason);
     }
     report_dial(&chat->report, event, is_first);
+}
+
+static void on_network(kith_session *session, const kith_network_event *event, void *user)
+{
+    struct chat *const chat = user;
+    struct person *const person = event->peer != NULL ? kith_peer_user(event->peer) : NULL;
+    (void)session;
+    if (person != NULL) {
+        people_refresh(person);
+    }
+    report_network(&chat->report, event->kind, person);
 }
 
 static void on_trust(kith_session *session, const kith_trust_question *question, void *user)
@@ -158,6 +178,7 @@ const kith_callbacks chat_callbacks = {
     .on_listener = on_listener,
     .on_dial = on_dial,
     .on_closed = on_closed,
+    .on_network = on_network,
     .on_trust = on_trust,
     .on_ask_over = on_ask_over,
     .on_invitation = on_invitation,

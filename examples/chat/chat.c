@@ -131,8 +131,9 @@ static int listen_and_dial(struct chat *chat)
 {
     const struct options *const options = chat->options;
     for (size_t i = 0; i < options->listen_count; i++) {
+        chat->listeners[i].url = options->listen[i];
         kith_listen_options how = KITH_LISTEN_OPTIONS_INIT;
-        how.tag = (void *)options->listen[i];
+        how.tag = &chat->listeners[i];
         how.tls12 = options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
         const kith_err err = kith_listen_open(chat->session, options->listen[i], &how, NULL);
         if (err != KITH_OK) {

@@ -39,7 +39,15 @@ struct chat_dial {
     char shown[OPTIONS_SHOWN_BYTES_MAX + 1]; /* for it: of an invitation the first address */
     int is_decided;                          /* an attempt has ended, one way or the other */
     int is_trying;                           /* the last attempt failed, and another will follow */
-    int is_lost; /* a connection was there and broke: to be dialled again */
+    int is_lost;                /* a connection was there and broke: to be dialled again */
+    char why[REPORT_WHY_BYTES]; /* the last attempt failed */
+};
+
+/* One --listen. */
+struct chat_listener {
+    const char *url;
+    int is_waiting;             /* it cannot listen now */
+    char why[REPORT_WHY_BYTES]; /* it cannot */
 };
 
 /* Where a person types: from keys to lines, and the rows on the screen that show them. */
@@ -67,6 +75,7 @@ struct chat {
     struct input input;
     struct console console;
     struct chat_dial dials[OPTIONS_URLS_MAX];
+    struct chat_listener listeners[OPTIONS_URLS_MAX];
     size_t dials_undecided; /* of which no attempt has ended yet */
     size_t dials_live;      /* that have not seen their final event */
     size_t dials_failed;

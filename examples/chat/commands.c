@@ -33,6 +33,30 @@ static void keep(struct chat *chat, int is_to_one, const char *text, size_t byte
     }
 }
 
+/* Tells what waits and why, and has it tried at once. */
+static void retry(struct chat *chat)
+{
+    struct report_wait waits[2 * OPTIONS_URLS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < chat->options->listen_count; i++) {
+        const struct chat_listener *const entry = &chat->listeners[i];
+        if (entry->is_waiting) {
+            waits[count++] = (struct report_wait){"listen", entry->url, entry->why};
+        }
+    }
+    for (size_t i = 0; i < chat->options->connect_count; i++) {
+        const struct chat_dial *const entry = &chat->dials[i];
+        if (entry->is_trying) {
+            waits[count++] = (struct report_wait){"connect", entry->shown, entry->why};
+        }
+    }
+    report_retry(&chat->report, waits, count);
+    const kith_err err = kith_retry(chat->session);
+    if (err != KITH_OK) {
+        report_kith_error(&chat->report, err, "/retry");
+    }
+}
+
 static void take_command(struct chat *chat, const char *line, size_t bytes)
 {
     const char *rest;
@@ -49,6 +73,8 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
         report_peers(&chat->report, &chat->people);
     } else if (is_command(line, "/stats", &rest)) {
         report_stats(&chat->report, chat->session, &chat->people);
+    } else if (is_command(line, "/retry", &rest)) {
+        retry(chat);
     } else if (is_command(line, "/accept", &rest)) {
         asks_command(chat, rest, 1);
     } else if (is_command(line, "/reject", &rest)) {

@@ -50,9 +50,9 @@ static const struct people *meant_by(const char *text, size_t bytes, const struc
 
 int complete_line(struct editor *editor, const struct people *people, const struct people *banned)
 {
-    static const char *const commands[] = {"/to",     "/peers", "/stats", "/accept", "/reject",
-                                           "/kick",   "/ban",   "/unban", "/key",    "/distrust",
-                                           "/invite", "/help",  "/quit"};
+    static const char *const commands[] = {"/to",       "/retry",  "/peers", "/stats", "/accept",
+                                           "/reject",   "/kick",   "/ban",   "/unban", "/key",
+                                           "/distrust", "/invite", "/help",  "/quit"};
     struct candidates found = {editor->text, editor->cursor, "", 0};
     if (editor->cursor != editor->bytes || editor->text[0] != '/') {
         return -1;

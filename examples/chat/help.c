@@ -65,6 +65,7 @@ static const char help_text[] =
     "While it runs:\n"
     "  TEXT             say it to everyone (//TEXT says a text that starts with a slash)\n"
     "  /to NAME TEXT    say it to one; NAME#1a2b tells people of the same name apart\n"
+    "  /retry           what waits for the network, and why; tries it at once\n"
     "  /peers           who is connected, and how\n"
     "  /stats           what has gone to and fro\n"
     "  /accept [N]      yes to question N (or the name in it): trust the certificate, or let\n"

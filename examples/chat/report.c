@@ -178,6 +178,19 @@ void report_listening(struct report *report, const char *url, const char *asked)
     }
 }
 
+void report_waiting(struct report *report, const char *url, const char *why)
+{
+    if (report->json) {
+        struct json json;
+        report_begin(report, &json, "waiting");
+        json_text(&json, "url", url);
+        json_text(&json, "detail", why);
+        report_end(report, &json);
+    } else {
+        report_line(report, "not listening on %s now: %s", url, why);
+    }
+}
+
 static const char *dial_state(kith_dial_event_kind kind)
 {
     switch (kind) {
@@ -269,8 +282,8 @@ void report_dial(struct report *report, const kith_dial_event *event, int is_fir
         json_number(&json, "retry_in_ms", event->retry_in_ms);
         report_end(report, &json);
     } else if (event->kind == KITH_DIAL_WAITING && is_first_wait) {
-        report_line(report, "no connection to %s yet: %s; trying again", event->url,
-                    kith_reason_text(event->reason));
+        report_line(report, "no connection to %s yet: %s (%s); trying again", event->url,
+                    kith_reason_text(event->reason), event->detail);
     }
     if (event->kind == KITH_DIAL_FAILED && event->reason != KITH_REASON_DUPLICATE) {
         char text[1024];

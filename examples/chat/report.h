@@ -25,7 +25,12 @@
  */
 enum { CHANNEL_ALL = 0, CHANNEL_ONE = 1 };
 
-enum { REPORT_SAID_MAX = 64, REPORT_SAID_BYTES = 48 };
+enum { REPORT_SAID_MAX = 64, REPORT_SAID_BYTES = 48, REPORT_WHY_BYTES = 256 };
+
+/* A --listen or --connect that is tried again, and why. */
+struct report_wait {
+    const char *what, *url, *why; /* "listen" or "connect" */
+};
 
 /* The begin of a line that was said on a screen, to name it when it did not arrive. */
 struct report_said {
@@ -51,6 +56,13 @@ void report_open(struct report *report, const kith_session *session);
 /* A listener is ready at url; asked is what --listen said. */
 void report_listening(struct report *report, const char *url, const char *asked);
 
+/* A listener cannot listen now, and why. */
+void report_waiting(struct report *report, const char *url, const char *why);
+
+/* The network has changed; person: how this one is connected. */
+void report_network(struct report *report, kith_network_event_kind kind,
+                    const struct person *person);
+
 /* Any event of a dial. In plain mode only what a person has to know, once. */
 void report_dial(struct report *report, const kith_dial_event *event, int is_first_wait);
 
@@ -75,7 +87,8 @@ void report_remember(struct report *report, uint64_t line, const char *text, siz
 /* What became of the line of that number; person NULL: there was nobody to send it to. */
 void report_fate(struct report *report, const struct person *person, uint64_t line, kith_fate fate);
 
-/* The answers to /peers, /stats, /key and /help. */
+/* The answers to /retry, /peers, /stats, /key and /help. */
+void report_retry(struct report *report, const struct report_wait *waits, size_t count);
 void report_peers(struct report *report, const struct people *people);
 void report_stats(struct report *report, const kith_session *session, const struct people *people);
 void report_keys(struct report *report, const struct ring *ring);

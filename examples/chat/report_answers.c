@@ -57,6 +57,32 @@ void report_peers(struct report *report, const struct people *people)
     }
 }
 
+void report_retry(struct report *report, const struct report_wait *waits, size_t count)
+{
+    if (report->json) {
+        struct json json;
+        report_begin(report, &json, "retry");
+        json_open(&json, "waits", '[');
+        for (size_t i = 0; i < count; i++) {
+            json_open(&json, NULL, '{');
+            json_text(&json, "what", waits[i].what);
+            json_text(&json, "url", waits[i].url);
+            json_text(&json, "detail", waits[i].why);
+            json_close(&json, '}');
+        }
+        json_close(&json, ']');
+        report_end(report, &json);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        report_line(report, "trying at once: --%s %s (%s)", waits[i].what, waits[i].url,
+                    waits[i].why);
+    }
+    if (count == 0) {
+        report_line(report, "nothing waits");
+    }
+}
+
 /* A counter of one of Kith's structs: its name, and where it stands. */
 struct counter {
     const char *name;
@@ -173,6 +199,7 @@ void report_help(struct report *report)
     static const char *const lines[] = {
         "TEXT           say it to everyone (//TEXT says a text that starts with a slash)",
         "/to NAME TEXT  say it to one; NAME#1a2b tells people of the same name apart",
+        "/retry         what waits for the network, and why; tries it at once",
         "/peers         who is connected, and how",
         "/stats         what has gone to and fro",
         "/accept [N]    yes to question N: trust the certificate, or let in who asks",

@@ -221,3 +221,34 @@ void report_fate(struct report *report, const struct person *person, uint64_t li
                     to);
     }
 }
+
+static const char *network_name(kith_network_event_kind kind)
+{
+    switch (kind) {
+    case KITH_NETWORK_CHANGED:
+        return "changed";
+    case KITH_NETWORK_WOKE:
+        return "woke";
+    case KITH_NETWORK_PATH:
+        return "path";
+    }
+    return "?";
+}
+
+void report_network(struct report *report, kith_network_event_kind kind,
+                    const struct person *person)
+{
+    if (report->json) {
+        struct json json;
+        report_begin(report, &json, "network");
+        json_text(&json, "what", network_name(kind));
+        json_text(&json, "id", person != NULL ? person->id : "");
+        json_text(&json, "name", person != NULL ? person->name : "");
+        json_text(&json, "transport", person != NULL ? person->transport : "");
+        json_text(&json, "address", person != NULL ? person->address : "");
+        report_end(report, &json);
+    } else if (person != NULL) {
+        report_line(report, "%s goes on over another connection: %s, %s",
+                    report_label(report, person), person->transport, person->address);
+    }
+}

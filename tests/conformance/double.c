@@ -253,6 +253,17 @@ struct port *core_listen(struct core *core, const char *host, uint16_t number, k
     return port;
 }
 
+kith_err port_look(struct port *port)
+{
+    kith_err err;
+    down_enter();
+    kith_detail_clear();
+    err = port->core->place->driver->port_check(port->port, port->url, sizeof port->url);
+    CHECK(err == KITH_OK || kith_detail()[0] != '\0', "%s without a detail", kith_err_name(err));
+    down_leave();
+    return err;
+}
+
 void port_end(struct port *port)
 {
     if (port->port != NULL) {

@@ -134,6 +134,8 @@ extern const kith_key double_key, double_other_key;
 /* NULL: *err says why. err may be NULL where it must work. */
 struct port *core_listen(struct core *core, const char *host, uint16_t number, kith_err *err);
 void port_end(struct port *port);
+/* What the driver says of it now; url may be another one after KITH_OK. */
+kith_err port_look(struct port *port);
 /* Dials the port at its own address, which for all addresses is this machine's. */
 struct conn *core_dial(struct core *core, const struct port *port);
 /* NULL: *err says why. */

@@ -22,6 +22,13 @@ void kith_session_abort(struct kith_session *session)
     CHECK(0, "there is no session");
 }
 
+void kith_session_network(struct kith_session *session, unsigned due)
+{
+    (void)session;
+    (void)due;
+    CHECK(0, "there is no session");
+}
+
 void kith_inbox_drain(kith_loop *loop)
 {
     (void)loop;

@@ -31,6 +31,10 @@ class Failure(Exception):
     """A case did not go as it must."""
 
 
+class Skipped(Exception):
+    """A case needs what this machine does not have or permit."""
+
+
 # ---- cases ------------------------------------------------------------------------------------------
 
 CASES = {}
@@ -72,9 +76,10 @@ class Case:
             raise Failure(f"{path} is missing: build it first")
         return str(path)
 
-    def chat(self, name, *options, key=None, insecure=False, json_mode=True, **more):
+    def chat(self, name, *options, key=None, insecure=False, json_mode=True, inside=(), **more):
         """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it is a client, or
-        has nothing to show to who would connect."""
+        has nothing to show to who would connect. inside: how the command line begins, to run it
+        elsewhere."""
         options = list(options)
         is_seen = "client" not in options and (key is not None or insecure or "--cert" in options)
         if is_seen and "--listen" not in options:
@@ -85,7 +90,7 @@ class Case:
             options += ["--insecure"]
         if json_mode:
             options += ["--json"]
-        argv = [self.program("kith-chat"), "--name", name, *options]
+        argv = [*inside, self.program("kith-chat"), "--name", name, *options]
         return (Chat if json_mode else Process)(self, name, argv, **more)
 
     def start(self, program, *arguments, kind=None, **more):

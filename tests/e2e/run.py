@@ -40,14 +40,17 @@ def load(is_long):
 
 
 def run_case(name, function):
-    """Runs one case; gives None or why it failed, its logs, and how long it took."""
+    """Runs one case; gives None or why it failed, its logs, and how long it took, and why it was
+    skipped, or None."""
     start = time.monotonic()
     one = harness.Case(name)
     with lock:
         running[name] = one
-    why = None
+    why = skipped = None
     try:
         function(one)
+    except harness.Skipped as reason:
+        skipped = str(reason)
     except harness.Failure as failure:
         why = str(failure)
     except Exception:  # a mistake in the case itself
@@ -57,7 +60,7 @@ def run_case(name, function):
         del running[name]
     if one.problems:
         why = "; ".join(([why] if why else []) + sorted(set(one.problems))[:5])
-    return why, [*one.notes, *(one.logs() if why else [])], time.monotonic() - start
+    return why, [*one.notes, *(one.logs() if why else [])], time.monotonic() - start, skipped
 
 
 def give_up():
@@ -107,19 +110,23 @@ def main():
     watchdog.daemon = True
     watchdog.start()
     signal.signal(signal.SIGTERM, lambda *_: give_up())
-    failed = 0
+    failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(1 if options.long else PARALLEL) as pool:
         futures = {pool.submit(run_case, name, f): name for name, f in cases.items()}
         for future in concurrent.futures.as_completed(futures):
             name = futures[future]
-            why, logs, seconds = future.result()
-            if why is None:
+            why, logs, seconds, reason = future.result()
+            if why is None and reason is not None:
+                skipped += 1
+                print(f"SKIPPED {name}: {reason}", flush=True)
+            elif why is None:
                 print(f"ok {name} ({seconds:.1f} s)", *logs, sep="\n   ", flush=True)
             else:
                 failed += 1
                 print(f"not ok {name}: {why}", *logs, sep="\n", flush=True)
-    print(f"{len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    print(f"{len(cases) - failed - skipped} passed, {failed} failed"
+          + (f", {skipped} SKIPPED" if skipped else ""))
+    return 1 if failed or skipped == len(cases) else 0
 
 
 if __name__ == "__main__":

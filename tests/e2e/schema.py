@@ -40,6 +40,11 @@ def is_peer_stats(value):
         and is_id(value["id"]) and all(is_whole(value[key]) for key in PEER_COUNTERS)
 
 
+def is_wait(value):
+    return isinstance(value, dict) and set(value) == {"what", "url", "detail"} \
+        and value["what"] in ("listen", "connect") and all(isinstance(v, str) for v in value.values())
+
+
 SIMPLE = {
     "text": lambda value: isinstance(value, str),
     "number": lambda value: is_whole(value) and value >= 0,
@@ -47,6 +52,7 @@ SIMPLE = {
     "id": is_id,
     "id or empty": lambda value: value == "" or is_id(value),
     "peer": is_peer,
+    "wait": is_wait,
     "ban": is_ban,
     "peer stats": is_peer_stats,
 }

@@ -206,7 +206,7 @@ void side_open(int which)
     for (size_t i = 0; i < 2; i++) {
         CHECK(kith_listener_open(side->session, urls[i], &listen, &listener) == KITH_OK,
               "no listener: %s", kith_detail());
-        side->ports[i] = listener->ports[0];
+        side->ports[i] = listener->at[i].port;
     }
     wire_turn(which);
 }

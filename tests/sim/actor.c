@@ -219,6 +219,12 @@ static void on_listener(kith_session *session, kith_listener *listener,
               "%s: an event of an unknown listener", actor->name);
     SIM_CHECK(sim, !handle->is_over, "%s: a listener's event after its final one", actor->name);
     sim_note(sim, SIM_LISTENER, actor->index, event->kind, (uint64_t)(unsigned)event->err, 0);
+    if (event->kind == KITH_LISTENER_WAITING) {
+        SIM_CHECK(sim, sim->was_offline, "%s: a listener waits: %s", actor->name, event->detail);
+        handle->is_ready = 0;
+        leave(actor);
+        return;
+    }
     if (event->kind == KITH_LISTENER_READY) {
         SIM_CHECK(sim, handle->is_ready < (int)sim->plan.transports,
                   "%s: a listener is ready twice", actor->name);
@@ -235,6 +241,23 @@ static void on_listener(kith_session *session, kith_listener *listener,
             forget_urls(actor);
         }
     }
+    leave(actor);
+}
+
+static void on_network(kith_session *session, const kith_network_event *event, void *user)
+{
+    struct sim_actor *actor = enter(session, user);
+    struct sim *sim = actor->sim;
+    struct sim_half *half = event->peer != NULL ? kith_peer_user(event->peer) : NULL;
+    sim_note(sim, SIM_NETWORK, actor->index, event->kind, half != NULL ? half->assoc->number : 0,
+             0);
+    SIM_CHECK(sim, (event->kind == KITH_NETWORK_PATH) == (half != NULL),
+              "%s: an event of the network that names %s", actor->name,
+              half != NULL ? "a peer" : "nobody");
+    SIM_CHECK(sim, half == NULL || kith_peer_get_state(event->peer) == KITH_PEER_CONNECTED,
+              "%s: a new way to a peer that is not connected", actor->name);
+    SIM_CHECK(sim, half != NULL || !actor->is_suspended, "%s: rests, and is told of the network",
+              actor->name);
     leave(actor);
 }
 
@@ -336,7 +359,7 @@ static void on_closed(kith_session *session, void *user)
     actor->session = NULL;
     actor->number = 0;
     actor->handles = NULL;
-    actor->closing = 0;
+    actor->closing = actor->is_suspended = 0;
     actor->open_at_us = sim->now_us + sim_between(&sim->ops, 1000, 300000);
     sim->depth--;
 }
@@ -386,6 +409,7 @@ kith_err sim_actor_open(struct sim_actor *actor)
         .on_dial = on_dial,
         .on_closed = on_closed,
         .on_datagram = on_datagram,
+        .on_network = on_network,
     };
     struct sim *sim = actor->sim;
     struct sim_was *was;
@@ -427,6 +451,7 @@ void sim_actor_close(struct sim_actor *actor, uint32_t flush_ms)
         actor->flush_until_us = until_us;
     }
     actor->closing = 1;
+    actor->is_suspended = 0; /* who leaves does not rest */
     for (struct sim_handle *at = actor->handles; at != NULL; at = at->next) {
         at->is_cancelled = 1;
     }

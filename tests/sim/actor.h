@@ -63,6 +63,7 @@ struct sim_actor {
     struct sim_held *held;
     size_t held_count;
     struct sim_pending *pending, **pending_end;
+    int is_suspended;
     int listens, keeps; /* keeps: gives back nothing while the run is busy */
     int closing;
     uint64_t flush_until_us, open_at_us;
@@ -118,5 +119,7 @@ int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *t
 kith_err sim_send(struct sim_half *half, unsigned channel, size_t bytes, enum sim_op how);
 /* One thing at random; actor NULL: by anyone. */
 void sim_op(struct sim *sim, struct sim_actor *actor);
+/* Nobody rests any more. */
+void sim_wake_all(struct sim *sim);
 
 #endif

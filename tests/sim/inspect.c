@@ -244,6 +244,12 @@ void sim_inspect_wake(const kith_session *session)
     }
 }
 
+void sim_inspect_change(kith_session *session, int has_slept)
+{
+    kith_session_network(session, has_slept ? KITH_NETWORK_DUE_WAKE | KITH_NETWORK_DUE_TELL_WOKE
+                                            : KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
+}
+
 static const char *links_of(const kith_peer *peer)
 {
     const struct kith_session *session = peer->session;

@@ -33,6 +33,9 @@ void sim_inspect_idle(struct sim *sim, const kith_session *session);
 /* The network takes more than it did: has the links of a session look again. */
 void sim_inspect_wake(const kith_session *session);
 
+/* What the runtime tells a session: its network has changed, or it slept. */
+void sim_inspect_change(kith_session *session, int has_slept);
+
 /* Whether two peers that are connected have one link, the same, and know it; else what is wrong. */
 const char *sim_inspect_links(const kith_peer *a, const kith_peer *b);
 

@@ -116,9 +116,30 @@ static void heal_all(struct sim *sim)
     }
 }
 
+/* The network goes, in part or altogether, and comes back; who is told of it is another matter. */
+static void go_offline(struct sim *sim)
+{
+    const struct kith_memory_hub *first = &sim->hubs[0];
+    int no_address = first->no_address, unreachable = first->unreachable;
+    if (sim_chance(&sim->ops, 500)) {
+        no_address = !no_address;
+    } else {
+        unreachable = !unreachable;
+    }
+    sim->was_offline = 1;
+    for (unsigned i = 0; i < sim->plan.transports; i++) {
+        sim->hubs[i].no_address = no_address;
+        sim->hubs[i].unreachable = unreachable;
+    }
+    sim_note(sim, SIM_OFFLINE, SIM_WORLD, (uint64_t)no_address, (uint64_t)unreachable, 0);
+}
+
 void sim_heal(struct sim *sim)
 {
     sim->island = 0;
+    for (unsigned i = 0; i < sim->plan.transports; i++) {
+        sim->hubs[i].no_address = sim->hubs[i].unreachable = 0;
+    }
     heal_all(sim);
     for (size_t i = 0; i < sim->loop_count; i++) {
         sim->loops[i].memory.fail_permille = 0;
@@ -221,6 +242,9 @@ void sim_happen(struct sim *sim, int op)
         break;
     case SIM_OP_PARTITION:
         partition(sim);
+        break;
+    case SIM_OP_OFFLINE:
+        go_offline(sim);
         break;
     default:
         sim_weather(sim, 0);

@@ -465,6 +465,46 @@ static void jump(struct sim_actor *actor)
     sim_loop_set_time(actor->loop);
 }
 
+static void rest(struct sim_actor *actor, int is_suspended)
+{
+    struct sim *sim = actor->sim;
+    kith_err err;
+    SIM_CALL(sim, err = is_suspended ? kith_session_suspend(actor->session)
+                                     : kith_session_wake(actor->session));
+    sim_note(sim, SIM_SUSPEND, actor->index, (uint64_t)is_suspended, 0, 0);
+    SIM_CHECK(sim, err == (actor->closing ? KITH_ERR_CLOSED : KITH_OK), "%s: resting gives %s",
+              actor->name, kith_err_name(err));
+    actor->is_suspended = is_suspended && err == KITH_OK;
+}
+
+void sim_wake_all(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->actor_count; i++) {
+        if (sim->actors[i].session != NULL && sim->actors[i].is_suspended) {
+            rest(&sim->actors[i], 0);
+        }
+    }
+}
+
+static void retry(struct sim_actor *actor)
+{
+    struct sim *sim = actor->sim;
+    kith_err err, expected = actor->closing        ? KITH_ERR_CLOSED
+                             : actor->is_suspended ? KITH_ERR_STATE
+                                                   : KITH_OK;
+    SIM_CALL(sim, err = kith_retry(actor->session));
+    sim_note(sim, SIM_RETRY, actor->index, (uint64_t)(unsigned)err, 0, 0);
+    SIM_CHECK(sim, err == expected, "%s: kith_retry() gives %s", actor->name, kith_err_name(err));
+}
+
+static void change(struct sim_actor *actor)
+{
+    struct sim *sim = actor->sim;
+    int has_slept = sim_chance(&sim->ops, 300);
+    sim_note(sim, SIM_CHANGE, actor->index, (uint64_t)has_slept, 0, 0);
+    SIM_CALL(sim, sim_inspect_change(actor->session, has_slept));
+}
+
 void sim_op(struct sim *sim, struct sim_actor *actor)
 {
     enum sim_op op = (enum sim_op)any_of(sim, sim->plan.weights, SIM_OP_COUNT);
@@ -528,9 +568,19 @@ void sim_op(struct sim *sim, struct sim_actor *actor)
     case SIM_OP_FAMINE:
         famine(actor);
         break;
+    case SIM_OP_RETRY:
+        retry(actor);
+        break;
+    case SIM_OP_SUSPEND:
+        rest(actor, !actor->is_suspended);
+        break;
+    case SIM_OP_CHANGE:
+        change(actor);
+        break;
     case SIM_OP_CUT:
     case SIM_OP_FAULT:
     case SIM_OP_HEAL:
+    case SIM_OP_OFFLINE:
     case SIM_OP_FLAP:
     case SIM_OP_PARTITION:
     case SIM_OP_WEATHER:

@@ -235,6 +235,22 @@ static void draw_resume(struct sim_plan *plan, struct sim_random *random)
     plan->lasting = 1;
 }
 
+/* Machines that move and sleep, and applications that rest: what waits must go on when it can. */
+static void draw_roaming(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_broken_links(plan, random);
+    plan->resume_permille = sim_chance(random, 700) ? 1000 : 500;
+    plan->resume_ms = 30000;
+    plan->resume_ms_max = 300000;
+    plan->ops = sim_between(random, 40, 200);
+    plan->weights[SIM_OP_UNLISTEN] = 3;
+    plan->weights[SIM_OP_RETRY] = 10;
+    plan->weights[SIM_OP_SUSPEND] = 15;
+    plan->weights[SIM_OP_CHANGE] = 20;
+    plan->weights[SIM_OP_OFFLINE] = 10;
+    plan->weights[SIM_OP_FAMINE] = sim_chance(random, 150) ? 10 : 0;
+}
+
 /* Both dial each other, twice, over two transports, and themselves; what dies is half open or loses
  * what is on its way. One link is left, and the applications notice nothing of the others. */
 static void draw_duplicates(struct sim_plan *plan, struct sim_random *random)
@@ -428,6 +444,7 @@ const struct sim_scenario sim_scenarios[] = {
     {"broken-links", "links cut, half open, swallowing, stalled; dialled again", draw_broken_links,
      0},
     {"resume", "links that break, and associations that outlive them", draw_resume, 0},
+    {"roaming", "networks that go and come back, sessions that rest", draw_roaming, 0},
     {"duplicates", "dialled twice, from both sides, over two transports, and oneself",
      draw_duplicates, 0},
     {"flapping", "a better transport that keeps dying", draw_flapping, 0},

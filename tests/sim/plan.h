@@ -36,7 +36,11 @@
     X(PARTITION)  /* some actors cannot reach the others, or can again */                          \
     X(WEATHER)    /* the network becomes another one */                                            \
     X(JUMP)       /* one session's clock jumps */                                                  \
-    X(FAMINE)     /* memory becomes scarce for one session, or plenty */
+    X(FAMINE)     /* memory becomes scarce for one session, or plenty */                           \
+    X(RETRY)      /* kith_retry() */                                                               \
+    X(SUSPEND)    /* kith_session_suspend(), or kith_session_wake() */                             \
+    X(CHANGE)     /* one session is told that its network changed, or that it slept */             \
+    X(OFFLINE)    /* the machines lose their addresses or routes, or get them back */
 
 enum sim_op {
 #define SIM_OP_ENUM(name) SIM_OP_##name,

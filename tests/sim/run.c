@@ -218,6 +218,7 @@ static void heal(struct sim *sim)
 {
     begin_phase(sim, SIM_HEALED);
     sim_heal(sim);
+    sim_wake_all(sim);
     settle(sim);
     if (sim->plan.full) {
         fill_all(sim);

@@ -87,7 +87,12 @@ enum {
     X(PARTITION, "partition")                                                                      \
     X(WEATHER, "weather")                                                                          \
     X(JUMP, "clock jumps")                                                                         \
-    X(FAMINE, "no memory")
+    X(FAMINE, "no memory")                                                                         \
+    X(RETRY, "retry")                                                                              \
+    X(SUSPEND, "suspend")                                                                          \
+    X(CHANGE, "network changes")                                                                   \
+    X(OFFLINE, "offline")                                                                          \
+    X(NETWORK, "network event")
 
 enum sim_note {
 #define SIM_NOTE_ENUM(name, text) SIM_##name,
@@ -127,7 +132,7 @@ struct sim {
     uint32_t session_count; /* opened so far */
 
     /* Healthy until one of these: then links may end, and peers with them. */
-    int links_broken, memory_failed, clock_jumped;
+    int links_broken, memory_failed, clock_jumped, was_offline;
     uint64_t carried_bytes,
         cut_at_byte; /* handed up in all; where the network breaks next, 0: not */
     uint32_t cuts;   /* of that kind, or of one transport, so far */

@@ -25,6 +25,16 @@ static void act(struct actor *actor, enum actor_event event)
     }
 }
 
+static void tell_network(unsigned due)
+{
+    for (size_t i = 0; i < world.actor_count; i++) {
+        if (world.actors[i].session != NULL) {
+            kith_session_network(world.actors[i].session, due);
+        }
+    }
+    world_settle(&world);
+}
+
 /* A talk in which every event comes at least once at one of the two. */
 static void talk(void)
 {
@@ -40,7 +50,13 @@ static void talk(void)
     cr_assert_eq(actor_dial_url(bob, "mem://hub:1", NULL), KITH_OK); /* WAITING */
     world_settle(&world);
     if (ada->session != NULL) {
+        world.hub.no_address = 1; /* WAITING */
         cr_assert_eq(kith_listen(ada->session, "mem://*:1", ada, &ada->listener), KITH_OK);
+        world_settle(&world);
+        world.hub.no_address = 0;
+    }
+    tell_network(KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
+    if (ada->session != NULL && ada->session->state == KITH_SESSION_OPEN) {
         cr_assert_eq(kith_listen(ada->session, "mem://*:1", ada, NULL), KITH_OK); /* is in use */
     }
     world_run(&world, 1000);
@@ -51,6 +67,9 @@ static void talk(void)
         }
     }
     world_run(&world, 1000);
+    kith_memory_hub_cut(&world.hub); /* another PATH */
+    world_run(&world, 1000);
+    tell_network(KITH_NETWORK_DUE_WAKE | KITH_NETWORK_DUE_TELL_WOKE);
     world.hub.unreachable = 1;
     kith_memory_hub_cut(&world.hub); /* INTERRUPTED */
     world_run(&world, 1000);

@@ -402,6 +402,22 @@ Test(dial, a_name_that_is_not_known)
     world_close(&world);
 }
 
+Test(dial, a_name_that_cannot_be_looked_up_now)
+{
+    open_with_names();
+    asked->not_now = 1;
+    answer(0);
+    cr_assert_eq(bob->count[ACTOR_DIAL_WAITING], 1);
+    cr_assert_eq(bob->dial_reason, KITH_REASON_NAME);
+    cr_assert_not_null(strstr(bob->dial_detail, "name server"), "%s", bob->dial_detail);
+    cr_assert_eq(kith_retry(bob->session), KITH_OK); /* the network is back */
+    world_run_us(&world, 0);
+    asked->not_now = 0;
+    answer(1);
+    cr_assert_eq(dialled, 1);
+    world_close(&world);
+}
+
 Test(dial, cancelled_while_looking_up)
 {
     open_with_names();

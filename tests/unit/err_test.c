@@ -20,7 +20,7 @@ Test(err, every_error_has_a_name_and_a_text)
 #undef CHECK
     cr_assert_eq((int)KITH_OK, 0);
     cr_assert_str_eq(kith_err_name((kith_err)1), "?");
-    cr_assert_str_eq(kith_err_text((kith_err)-23), "?");
+    cr_assert_str_eq(kith_err_text((kith_err)-24), "?");
 }
 
 Test(err, every_reason_has_a_name_and_a_text)

@@ -149,6 +149,12 @@ static void on_listener(kith_session *session, kith_listener *listener,
         return;
     }
     cr_assert_eq(event->err == KITH_OK, event->kind == KITH_LISTENER_CLOSED);
+    cr_assert_eq(event->err == KITH_ERR_NETWORK, event->kind == KITH_LISTENER_WAITING);
+    snprintf(actor->listener_detail, sizeof actor->listener_detail, "%s", event->detail);
+    if (event->kind == KITH_LISTENER_WAITING) {
+        leave(actor, ACTOR_LISTENER_WAITING);
+        return;
+    }
     if (listener == actor->listener) {
         actor->listener = NULL;
     }
@@ -181,6 +187,22 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     if (event->kind >= KITH_DIAL_FAILED && actor->dial == dial) {
         actor->dial = NULL;
     }
+}
+
+static void on_network(kith_session *session, const kith_network_event *event, void *user)
+{
+    static const enum actor_event events[] = {0, ACTOR_NETWORK_CHANGED, ACTOR_NETWORK_WOKE,
+                                              ACTOR_NETWORK_PATH};
+    struct actor *actor = enter(user);
+    cr_assert_eq(session, actor->session);
+    cr_assert_eq(event->size, sizeof *event);
+    cr_assert(event->kind >= KITH_NETWORK_CHANGED && event->kind <= KITH_NETWORK_PATH);
+    cr_assert_eq(event->peer != NULL, event->kind == KITH_NETWORK_PATH);
+    if (event->peer != NULL) {
+        cr_assert_eq(friend_of(actor, event->peer)->is_interrupted, 0);
+        cr_assert_eq(kith_peer_get_state(event->peer), KITH_PEER_CONNECTED);
+    }
+    leave(actor, events[event->kind]);
 }
 
 static void on_closed(kith_session *session, void *user)
@@ -295,6 +317,7 @@ struct actor *world_join(struct world *world, const kith_session_config *config)
         .on_listener = on_listener,
         .on_dial = on_dial,
         .on_closed = on_closed,
+        .on_network = on_network,
     };
     struct actor *actor = &world->actors[world->actor_count];
     int secure = config->security != KITH_SECURITY_NONE;

@@ -26,6 +26,7 @@ enum actor_event {
     ACTOR_LISTENING,
     ACTOR_LISTENER_FAILED,
     ACTOR_LISTENER_CLOSED,
+    ACTOR_LISTENER_WAITING,
     ACTOR_DIAL_WAITING,
     ACTOR_DIAL_READY,
     ACTOR_DIAL_FAILED,
@@ -33,6 +34,9 @@ enum actor_event {
     ACTOR_CLOSED,
     ACTOR_INTERRUPTED,
     ACTOR_RESUMED,
+    ACTOR_NETWORK_CHANGED,
+    ACTOR_NETWORK_WOKE,
+    ACTOR_NETWORK_PATH,
     ACTOR_EVENTS
 };
 
@@ -52,7 +56,8 @@ struct actor {
     char scheme[8];
     char url[64]; /* where it listens */
     kith_listener *listener;
-    kith_dial *dial; /* the last one opened; NULL after its final event */
+    char listener_detail[256]; /* of the last WAITING or FAILED */
+    kith_dial *dial;           /* the last one opened; NULL after its final event */
 
     unsigned count[ACTOR_EVENTS];
     struct actor_friend friends[WORLD_FRIENDS_MAX];

@@ -48,6 +48,7 @@ struct kith__mem_port {
     struct kith_port base;
     struct kith_node node;
     uint16_t number;
+    const char *scheme; /* the driver's own text */
     int secure;
 };
 

@@ -34,13 +34,19 @@ static void endpoint_close(struct kith_endpoint *endpoint)
     (void)endpoint;
 }
 
-int kith__mem_is_secure(const struct kith_memory_hub *hub, const char *scheme)
+static const struct kith_scheme *find_scheme(const struct kith_memory_hub *hub, const char *name)
 {
     const struct kith_scheme *at = hub->driver.schemes;
-    while (at->name != NULL && strcmp(at->name, scheme) != 0) {
+    while (at->name != NULL && strcmp(at->name, name) != 0) {
         at++;
     }
-    return at->name != NULL && at->secure;
+    return at;
+}
+
+int kith__mem_is_secure(const struct kith_memory_hub *hub, const char *scheme)
+{
+    const struct kith_scheme *found = find_scheme(hub, scheme);
+    return found->name != NULL && found->secure;
 }
 
 struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t number)
@@ -54,15 +60,30 @@ struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t
     return NULL;
 }
 
+static kith_err check_port(struct kith_port *base, char *url, size_t url_bytes)
+{
+    struct kith__mem_port *port = (struct kith__mem_port *)base;
+    struct kith_memory_hub *hub = kith__mem_hub_of(base->endpoint);
+    if (hub->no_address) {
+        return kith_fail(KITH_ERR_NETWORK, "the hub has no address now");
+    }
+    snprintf(url, url_bytes, "%s://%s:%u", port->scheme, hub->name, port->number);
+    return KITH_OK;
+}
+
 static kith_err listen_on(struct kith_port *base, const struct kith_address *address, char *url,
                           size_t url_bytes)
 {
     struct kith__mem_port *port = (struct kith__mem_port *)base;
     struct kith_memory_hub *hub = kith__mem_hub_of(base->endpoint);
+    port->scheme = find_scheme(hub, address->scheme)->name;
     port->secure = kith__mem_is_secure(hub, address->scheme);
     if (port->secure != (base->endpoint->security != KITH_SECURITY_NONE)) {
         return kith_fail(KITH_ERR_CONFIG, "%s:// does not fit the session's security",
                          address->scheme);
+    }
+    if (hub->no_address) {
+        return check_port(base, url, url_bytes);
     }
     port->number = address->port != 0 ? address->port : ++hub->last_port;
     if (kith__mem_port_find(hub, port->number) != NULL) {
@@ -70,8 +91,7 @@ static kith_err listen_on(struct kith_port *base, const struct kith_address *add
                          address->scheme, address->host, port->number);
     }
     kith_list_append(&hub->ports, &port->node);
-    snprintf(url, url_bytes, "%s://hub:%u", address->scheme, port->number);
-    return KITH_OK;
+    return check_port(base, url, url_bytes);
 }
 
 static void port_close(struct kith_port *base)
@@ -93,6 +113,7 @@ static const struct kith_driver memory_driver = {
     .endpoint_open = endpoint_open,
     .endpoint_close = endpoint_close,
     .listen = listen_on,
+    .port_check = check_port,
     .port_close = port_close,
     .dial = kith__mem_dial,
     .close = kith__mem_close,
@@ -107,6 +128,7 @@ void kith_memory_hub_init(struct kith_memory_hub *hub, struct kith_env *env)
     memset(hub, 0, sizeof *hub);
     hub->driver = memory_driver;
     hub->env = env;
+    hub->name = "hub";
     hub->in_flight_bytes = IN_FLIGHT_BYTES;
     hub->datagram_bytes = DATAGRAM_BYTES;
     kith_list_init(&hub->ports);

@@ -47,6 +47,8 @@ struct kith_memory_hub {
     size_t datagram_bytes;  /* the largest one; 1200 at first, KITH_MEMORY_PACKET_BYTES at most */
     int close_codes;        /* close() tells its code to the other end's kith_up_down() */
     int unreachable;        /* dials end in UNREACHABLE */
+    int no_address;         /* the machine has none to listen on: NETWORK */
+    const char *name;       /* of the machine, in the URLs of ports; "hub" at first */
     int has_addresses;      /* both ends of links made now know each other's address: "hub" */
     int spliced; /* links made now give each end another exporter, as a relay in between would */
     /* Sees, and may change, bytes of the control stream on their way. */

@@ -85,6 +85,43 @@ int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
     return known;
 }
 
+static int is_same(const struct sockaddr *one, const struct sockaddr_storage *other)
+{
+    struct sockaddr_in four, other_four;
+    struct sockaddr_in6 six, other_six;
+    if (one == NULL || one->sa_family != other->ss_family) {
+        return 0;
+    }
+    if (one->sa_family == AF_INET) {
+        memcpy(&four, one, sizeof four);
+        memcpy(&other_four, other, sizeof other_four);
+        return four.sin_addr.s_addr == other_four.sin_addr.s_addr;
+    }
+    memcpy(&six, one, sizeof six);
+    memcpy(&other_six, other, sizeof other_six);
+    return memcmp(&six.sin6_addr, &other_six.sin6_addr, sizeof six.sin6_addr) == 0;
+}
+
+int kith__net_address_is_down(const struct sockaddr_storage *address)
+{
+    struct ifaddrs *all = NULL;
+    int is_down = 0;
+    if ((address->ss_family != AF_INET && address->ss_family != AF_INET6) ||
+        getifaddrs(&all) != 0) {
+        return 0;
+    }
+    for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
+        if (is_same(one->ifa_addr, address)) {
+            is_down = (one->ifa_flags & IFF_UP) == 0;
+            if (!is_down) {
+                break;
+            }
+        }
+    }
+    freeifaddrs(all);
+    return is_down;
+}
+
 /* How useful an address is to others: 0 not at all. */
 static int usefulness(const struct ifaddrs *interface)
 {

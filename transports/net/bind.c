@@ -19,9 +19,14 @@ static kith_err error_of(int error)
     case EACCES:
     case EPERM:
         return KITH_ERR_PERMISSION;
-    case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
         return KITH_ERR_ADDRESS;
+    case EADDRNOTAVAIL:
+    case ENODEV: /* the interface of a link-local address */
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+        return KITH_ERR_NETWORK;
     case ENOMEM:
     case ENOBUFS:
         return KITH_ERR_NOMEM;
@@ -40,7 +45,14 @@ static const char *advice(int error)
     case EPERM:
         return "ports below 1024 are reserved; choose a higher one";
     case EADDRNOTAVAIL:
-        return "this machine has no such address; choose one of its own, or * for all";
+    case ENODEV:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+        return "this machine does not have that address now; it is listened on as soon as it has; "
+               "or choose another, or * for all";
+    case ENETDOWN:
+        return "the interface that has the address is switched off; it is listened on as soon as "
+               "that is on";
     case EAFNOSUPPORT:
         return "this machine does not have that kind of address; choose another, or * for all";
     case EMFILE:
@@ -106,8 +118,7 @@ static int bound_to_all(uint16_t port, int type)
     return fd;
 }
 
-kith_err kith__net_bound_url(int fd, const struct kith_address *address, char *url,
-                             size_t url_bytes)
+kith_err kith__net_bound_url(int fd, const char *scheme, int is_all, char *url, size_t url_bytes)
 {
     struct sockaddr_storage here;
     socklen_t bytes = sizeof here;
@@ -115,23 +126,38 @@ kith_err kith__net_bound_url(int fd, const struct kith_address *address, char *u
     const char *host = where;
     const char *port;
     if (getsockname(fd, (struct sockaddr *)(void *)&here, &bytes) != 0) {
-        return kith__net_bind_failed(address, errno);
+        return kith_fail(KITH_ERR_IO, "the system has taken a listening socket away");
     }
     kith__net_address_format((const struct sockaddr *)(const void *)&here, bytes, where);
     port = strrchr(where, ':');
     if (port == NULL) {
         return KITH_ERR_IO;
     }
-    if (strcmp(address->host, "*") == 0) {
+    if (is_all) {
         kith__net_address_of_machine(machine);
         host = machine;
     }
-    if (snprintf(url, url_bytes, "%s://%.*s%s", address->scheme,
+    if (snprintf(url, url_bytes, "%s://%.*s%s", scheme,
                  host == where ? (int)(port - where) : (int)strlen(host), host,
                  port) >= (int)url_bytes) {
         return KITH_ERR_IO;
     }
     return KITH_OK;
+}
+
+/* 1 for a link-local address that would be one if its interface (%eth0) were there. */
+static int names_interface(const char *host)
+{
+    struct sockaddr_storage ignored;
+    socklen_t bytes;
+    char ip[KITH__NET_ADDRESS_BYTES];
+    size_t count = strcspn(host, "%");
+    if (host[count] == '\0' || count >= sizeof ip) {
+        return 0;
+    }
+    memcpy(ip, host, count);
+    ip[count] = '\0';
+    return kith__net_address_parse(ip, 0, &ignored, &bytes);
 }
 
 int kith__net_bind(const struct kith_address *address, int type)
@@ -142,8 +168,51 @@ int kith__net_bind(const struct kith_address *address, int type)
         return bound_to_all(address->port, type);
     }
     if (!kith__net_address_parse(address->host, address->port, &bind_to, &bytes)) {
-        errno = EINVAL;
+        errno = names_interface(address->host) ? ENODEV : EINVAL;
+        return -1;
+    }
+    if (kith__net_address_is_down(&bind_to)) {
+        errno = ENETDOWN;
         return -1;
     }
     return bound(&bind_to, bytes, type, 0);
+}
+
+/* A socket that is bound does not hear that its address is gone. Another one, bound to it now,
+ * does; any port will do for that. Linux binds to addresses of interfaces that are off, too. */
+static int find_error(int bound_fd, int type)
+{
+    struct sockaddr_storage here;
+    socklen_t bytes = sizeof here;
+    int error = 0;
+    int fd = -1;
+    memset(&here, 0, sizeof here);
+    if (getsockname(bound_fd, (struct sockaddr *)(void *)&here, &bytes) == 0) {
+        if (here.ss_family == AF_INET6) {
+            ((struct sockaddr_in6 *)(void *)&here)->sin6_port = 0;
+        } else {
+            ((struct sockaddr_in *)(void *)&here)->sin_port = 0;
+        }
+        fd = kith__net_socket(here.ss_family, type);
+    }
+    if (fd < 0 || bind(fd, (const struct sockaddr *)(const void *)&here, bytes) != 0) {
+        error = errno;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return error == 0 && kith__net_address_is_down(&here) ? ENETDOWN : error;
+}
+
+kith_err kith__net_bound_check(int fd, int type, const char *scheme, int is_all, char *url,
+                               size_t url_bytes)
+{
+    kith_err err = kith__net_bound_url(fd, scheme, is_all, url, url_bytes);
+    int error = err == KITH_OK && !is_all ? find_error(fd, type) : 0;
+    if (error_of(error) == KITH_ERR_NETWORK) {
+        char reason[80];
+        return kith_fail(KITH_ERR_NETWORK, "%s is out of reach: %s: %s", url,
+                         kith__net_errno_text(error, reason, sizeof reason), advice(error));
+    }
+    return err; /* any other trouble of a trial says nothing of the socket that is bound */
 }

@@ -42,3 +42,22 @@ kith_reason kith__net_reason_of(int error)
         return KITH_REASON_LOST;
     }
 }
+
+const char *kith__net_advice(int error)
+{
+    switch (error) {
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+        return ": this machine has no way there now; is it online?";
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+        return ": is the other machine on, and in this network?";
+    case EACCES:
+    case EPERM:
+        return ": this program may not; allow it the local network in the system's privacy "
+               "settings, or look at its firewall";
+    default:
+        return "";
+    }
+}

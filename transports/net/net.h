@@ -27,6 +27,8 @@ int kith__net_address_parse(const char *ip, uint16_t port, struct sockaddr_stora
  * sending one. 1 when it does. */
 int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
                               char out[KITH__NET_ADDRESS_BYTES]);
+/* 1 when this machine has the address, on an interface that is switched off. */
+int kith__net_address_is_down(const struct sockaddr_storage *address);
 /* Host part for a URL of a socket that is bound to all addresses. */
 void kith__net_address_of_machine(char out[KITH__NET_ADDRESS_BYTES]);
 
@@ -43,8 +45,12 @@ int kith__net_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_byte
  * IPv4 where there is no IPv6. -1 and errno, which is EINVAL where that is no address. */
 int kith__net_bind(const struct kith_address *address, int type);
 /* Where others connect to: what the socket is bound to, or for all addresses the best one. */
-KITH_MUST_USE kith_err kith__net_bound_url(int fd, const struct kith_address *address, char *url,
+KITH_MUST_USE kith_err kith__net_bound_url(int fd, const char *scheme, int is_all, char *url,
                                            size_t url_bytes);
+/* The same for a socket that was bound before the network changed: NETWORK, with a detail, when
+ * nobody reaches it there now. */
+KITH_MUST_USE kith_err kith__net_bound_check(int fd, int type, const char *scheme, int is_all,
+                                             char *url, size_t url_bytes);
 /* The error of listen() in transport.h for an errno, with its detail. */
 KITH_MUST_USE kith_err kith__net_bind_failed(const struct kith_address *address, int error);
 
@@ -52,6 +58,8 @@ KITH_MUST_USE kith_err kith__net_bind_failed(const struct kith_address *address,
 
 /* The text of an errno, safe on any thread. */
 const char *kith__net_errno_text(int error, char *out, size_t out_bytes);
+/* What the user of the application can do about an errno of reaching somebody; "" or ": …". */
+const char *kith__net_advice(int error);
 /* What an errno says about reaching somebody. */
 kith_reason kith__net_reason_of(int error);
 

@@ -52,8 +52,9 @@ void kith__quic_dial_begin(struct kith__quic_link *link)
     }
     if (kith__quic_socket_for(endpoint, link->path.remote.storage.ss_family, &socket) != 0) {
         int error = errno;
-        kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s",
-                             link->remote, kith__net_errno_text(error, reason, sizeof reason));
+        kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
+                             link->remote, kith__net_errno_text(error, reason, sizeof reason),
+                             kith__net_advice(error));
         kith__quic_link_cut(link);
         return;
     }

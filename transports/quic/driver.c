@@ -18,6 +18,7 @@ const struct kith_driver kith_quic_driver = {
     .endpoint_open = kith__quic_endpoint_open,
     .endpoint_close = kith__quic_endpoint_close,
     .listen = kith__quic_listen,
+    .port_check = kith__quic_port_check,
     .port_close = kith__quic_port_close,
     .dial = kith__quic_dial,
     .close = kith__quic_close,

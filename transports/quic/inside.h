@@ -144,6 +144,7 @@ struct kith__quic_socket {
 struct kith__quic_port {
     struct kith_port base;
     struct kith__quic_socket *socket;
+    int is_all; /* it listens on all addresses */
 };
 
 /* ---- a link */
@@ -333,6 +334,7 @@ void kith__quic_route(struct kith__udp *udp, const struct kith__udp_path *path,
 
 kith_err kith__quic_listen(struct kith_port *base, const struct kith_address *address, char *url,
                            size_t url_bytes);
+kith_err kith__quic_port_check(struct kith_port *base, char *url, size_t url_bytes);
 void kith__quic_port_close(struct kith_port *base);
 /* A packet that belongs to no link and is none's: perhaps a stranger's first. */
 void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_path *path,

@@ -34,11 +34,19 @@ kith_err kith__quic_listen(struct kith_port *base, const struct kith_address *ad
         }
     }
     port->socket->port = port;
-    err = kith__net_bound_url(port->socket->udp.fd, address, url, url_bytes);
+    port->is_all = strcmp(address->host, "*") == 0;
+    err = kith__net_bound_url(port->socket->udp.fd, address->scheme, port->is_all, url, url_bytes);
     if (err != KITH_OK) {
         kith__quic_port_close(base);
     }
     return err;
+}
+
+kith_err kith__quic_port_check(struct kith_port *base, char *url, size_t url_bytes)
+{
+    const struct kith__quic_port *port = (const struct kith__quic_port *)(const void *)base;
+    return kith__net_bound_check(port->socket->udp.fd, SOCK_DGRAM, "quic", port->is_all, url,
+                                 url_bytes);
 }
 
 void kith__quic_port_close(struct kith_port *base)

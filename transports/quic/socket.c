@@ -54,8 +54,9 @@ static void unreachable(struct kith__udp *udp, const struct kith__udp_address *r
             kith__quic_link_fail(link, KITH_REASON_REFUSED,
                                  "%s refuses the connection: nobody listens there", link->remote);
         } else {
-            kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s",
-                                 link->remote, kith__net_errno_text(error, reason, sizeof reason));
+            kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
+                                 link->remote, kith__net_errno_text(error, reason, sizeof reason),
+                                 kith__net_advice(error));
         }
         link->mute = 1;
         kith__quic_link_cut(link);

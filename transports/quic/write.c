@@ -243,8 +243,9 @@ static void send_off(struct kith__quic_link *link, const ngtcp2_path *path, size
                                        count, segment);
     /* Later the network may be gone for a while; then packets are lost, and that is all. */
     if (error != 0 && link->dialled && !link->heard) {
-        kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s",
-                             link->remote, kith__net_errno_text(error, reason, sizeof reason));
+        kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
+                             link->remote, kith__net_errno_text(error, reason, sizeof reason),
+                             kith__net_advice(error));
         link->mute = 1;
         kith__quic_link_cut(link);
     }

@@ -118,8 +118,9 @@ static void fail_to_connect(struct kith__ws_link *link, int error)
         kith__ws_link_fail(link, KITH_REASON_REFUSED,
                            "%s refuses the connection: nobody listens there", link->remote);
     } else {
-        kith__ws_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s",
-                           link->remote, kith__net_errno_text(error, reason, sizeof reason));
+        kith__ws_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
+                           link->remote, kith__net_errno_text(error, reason, sizeof reason),
+                           kith__net_advice(error));
     }
 }
 

@@ -47,9 +47,10 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
     if (port->fd < 0) {
         return kith__net_bind_failed(address, errno);
     }
+    port->is_all = strcmp(address->host, "*") == 0;
     port->watch.on_ready = accept_ready;
     port->pause.fire = accept_again;
-    err = kith__net_bound_url(port->fd, address, url, url_bytes);
+    err = kith__net_bound_url(port->fd, address->scheme, port->is_all, url, url_bytes);
     if (err == KITH_OK) {
         err = env->io->watch(env, &port->watch, port->fd, KITH_READABLE);
     }
@@ -57,6 +58,14 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
         kith__ws_port_close(base);
     }
     return err;
+}
+
+kith_err kith__ws_port_check(struct kith_port *base, char *url, size_t url_bytes)
+{
+    const struct kith__ws_port *port = (const struct kith__ws_port *)(const void *)base;
+    return kith__net_bound_check(
+        port->fd, SOCK_STREAM, kith__ws_scheme((struct kith__ws_endpoint *)(void *)base->endpoint),
+        port->is_all, url, url_bytes);
 }
 
 void kith__ws_port_close(struct kith_port *base)

@@ -23,6 +23,7 @@ const struct kith_driver kith_websocket_driver = {
     .endpoint_open = kith__ws_endpoint_open,
     .endpoint_close = kith__ws_endpoint_close,
     .listen = kith__ws_listen,
+    .port_check = kith__ws_port_check,
     .port_close = kith__ws_port_close,
     .dial = kith__ws_dial,
     .close = kith__ws_close,

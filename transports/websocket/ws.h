@@ -88,6 +88,7 @@ struct kith__ws_port {
     struct kith_watch watch;
     struct kith_timer pause;
     int fd;
+    int is_all; /* it listens on all addresses */
 };
 
 /* In this order; only forwards. */
@@ -191,6 +192,7 @@ void kith__ws_records_end(struct kith__ws_link *link);
 
 kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *address, char *url,
                          size_t url_bytes);
+kith_err kith__ws_port_check(struct kith_port *base, char *url, size_t url_bytes);
 void kith__ws_port_close(struct kith_port *base);
 
 /* ---- tcp_linux.c or tcp_posix.c */

@@ -102,7 +102,8 @@ extern "C" {
     X(KEY, -19, "the key is unusable")                                                             \
     X(PROTOCOL, -20, "the other side broke the protocol")                                          \
     X(INTERNAL, -21, "a bug in Kith")                                                              \
-    X(PARTIAL, -22, "some receivers did not take it; see the results")
+    X(PARTIAL, -22, "some receivers did not take it; see the results")                             \
+    X(NETWORK, -23, "the network does not allow it now")
 
 typedef enum kith_err {
 #define KITH_ERR_ENUM(name, value, text) KITH_ERR_##name = value,
@@ -402,17 +403,22 @@ typedef enum kith_fate {
 } kith_fate;
 
 typedef enum kith_listener_event_kind {
-    KITH_LISTENER_READY = 1,  /* once for each port: url is where others connect */
+    KITH_LISTENER_READY =
+        1,                    /* once for each port: url is where others connect. Again when it is
+                                 ready after WAITING, and when its url has changed with the network */
     KITH_LISTENER_FAILED = 2, /* final: err and detail say why */
-    KITH_LISTENER_CLOSED = 3  /* final: kith_listener_close() or the session's end */
+    KITH_LISTENER_CLOSED = 3, /* final: kith_listener_close() or the session's end */
+    KITH_LISTENER_WAITING = 4 /* it cannot listen now, or not any more, for a reason that may pass:
+                                 this machine does not have the address. Tried again by itself, see
+                                 kith_retry(); told once, and again when the reason changes */
 } kith_listener_event_kind;
 
 typedef struct kith_listener_event {
     size_t size;                   /* sizeof(kith_listener_event) as the library knows it */
     kith_listener_event_kind kind; /* which event */
     const char *url;    /* READY: with its real port; else as given. Borrowed for the callback */
-    kith_err err;       /* FAILED: what went wrong, else KITH_OK */
-    const char *detail; /* FAILED: which address and what to do, else "" */
+    kith_err err;       /* FAILED: what went wrong; WAITING: NETWORK; else KITH_OK */
+    const char *detail; /* FAILED, WAITING: which address and what to do, else "" */
     void *tag;          /* as given to kith_listen() */
 } kith_listener_event;
 
@@ -482,6 +488,24 @@ typedef struct kith_invitation {
     uint32_t timeout_ms;        /* without an answer for so long, the answer is no */
 } kith_invitation;
 
+typedef enum kith_network_event_kind {
+    KITH_NETWORK_CHANGED = 1, /* this machine has other addresses, interfaces or routes than before.
+                                 What waited is being tried again, and every connection is asked for
+                                 a sign of life: one that has none is lost after 6 s */
+    KITH_NETWORK_WOKE = 2,    /* the machine slept, or this program was not run when it had to be,
+                                 for more than 5 s: likewise. That time counts for none of Kith's
+                                 time-outs */
+    KITH_NETWORK_PATH = 3 /* peer goes on over another connection, without having been INTERRUPTED:
+                             kith_peer_get_info() tells the transport and address, which may be
+                             others, and what it proves */
+} kith_network_event_kind;
+
+typedef struct kith_network_event {
+    size_t size;                  /* sizeof(kith_network_event) as the library knows it */
+    kith_network_event_kind kind; /* which event */
+    kith_peer *peer;              /* PATH: whose connection; else NULL */
+} kith_network_event;
+
 typedef struct kith_message {
     size_t size;       /* sizeof(kith_message) as the library knows it */
     unsigned channel;  /* 0 to 7 */
@@ -515,7 +539,7 @@ typedef struct kith_callbacks {
      */
     void (*on_writable)(kith_session *session, kith_peer *peer, unsigned channel, void *user);
 
-    /* A listener is ready, failed or closed. Borrows event. */
+    /* A listener waits, is ready, failed or closed. Borrows event. */
     void (*on_listener)(kith_session *session, kith_listener *listener,
                         const kith_listener_event *event, void *user);
 
@@ -550,6 +574,10 @@ typedef struct kith_callbacks {
      * dialled, nor for one that comes back within the resume window. No: it sees REJECTED and the
      * answer's text. NULL: everyone who has the key or certificate comes in. Borrows invitation. */
     void (*on_invitation)(kith_session *session, const kith_invitation *invitation, void *user);
+
+    /* The network of this machine has changed, or a peer's way through it. Nothing need be done:
+     * Kith has begun what there is to do. Borrows event. */
+    void (*on_network)(kith_session *session, const kith_network_event *event, void *user);
 } kith_callbacks;
 
 /* How a session takes part. Only display_name, session_name and security must be set. */
@@ -601,7 +629,8 @@ typedef struct kith_session_config {
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
-        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL   \
+        sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  \
+            NULL                                                                                   \
     }
 
 /* Opens a session. Nothing listens or dials yet. Borrows config and callbacks (copies both).
@@ -620,6 +649,34 @@ KITH_API KITH_MUST_USE kith_err kith_session_open(kith_loop *loop,
  * @thread loop
  * @errors INVALID session is NULL; THREAD */
 KITH_API kith_err kith_session_close(kith_session *session, uint32_t flush_ms);
+
+/* Tries at once what would otherwise be tried later: listeners and dials that wait, and connecting
+ * again to peers that are INTERRUPTED; pauses begin small again. Listeners that still wait say so
+ * (KITH_LISTENER_WAITING). For a button "try again": when the network of this machine changes, Kith
+ * does so by itself.
+ * @thread loop
+ * @errors INVALID session is NULL; STATE the session is suspended; CLOSED; THREAD */
+KITH_API kith_err kith_retry(kith_session *session);
+
+/* The application goes to the background, where the system may stop the program at any moment.
+ * Until kith_session_wake() nothing is tried again, no connection is asked for a sign of life or
+ * given up for want of one, and neither give_up_ms nor resume_window_ms run out. What comes is
+ * taken as always, as far as the program still runs: listeners stay open, and connections are kept
+ * as they are, because most rests are short and then nobody notices. A peer whose connection is
+ * silent for longer than *its* idle pings allow waits for this one, as long as the resume window of
+ * both says. What is opened meanwhile is tried once. Calling again changes nothing.
+ * @thread loop
+ * @errors INVALID session is NULL; CLOSED; THREAD */
+KITH_API kith_err kith_session_suspend(kith_session *session);
+
+/* The application is back. At once every connection is asked for a sign of life (one that has none
+ * is lost after 6 s), listeners are looked at and opened anew where the system took them away, and
+ * all is tried again as by kith_retry(); peers that are INTERRUPTED have their whole
+ * resume_window_ms. Without kith_session_suspend() before, nothing happens: where the machine
+ * slept, or the program was stopped, Kith notices by itself (KITH_NETWORK_WOKE).
+ * @thread loop
+ * @errors INVALID session is NULL; CLOSED; THREAD */
+KITH_API kith_err kith_session_wake(kith_session *session);
 
 /* This session's own id.
  * @thread loop  @errors none */
@@ -765,7 +822,11 @@ typedef struct kith_listen_options {
 /* Listens. url is "SCHEME://HOST:PORT": quic (QUIC, over UDP), wss (WebSocket over TLS) or ws
  * (plain WebSocket, only with KITH_SECURITY_NONE), or any (every transport that this build has and
  * the session's security allows); HOST an IP address, IPv6 in brackets, or * for all interfaces;
- * PORT 0 lets the system choose. The outcome comes as on_listener. Copies url. out may be NULL.
+ * PORT 0 lets the system choose. The outcome comes as on_listener. What this machine cannot do now
+ * only, because it does not have the address or its network is down, is no failure: the listener is
+ * WAITING, is tried again after 250 ms, doubling to 5 s, and at once when the network changes; one
+ * that was READY and lost its address waits likewise, and keeps its port. Copies url. out may be
+ * NULL.
  * @thread loop
  * @errors INVALID session or url is NULL; ADDRESS url cannot be read; UNSUPPORTED no such transport
  * here; CONFIG a plain transport in a secure session or the reverse, no key added or no certificate
@@ -808,10 +869,11 @@ typedef struct kith_dial_options {
 
 /* Connects to the peer at url, and again when that connection breaks, until the peer has departed:
  * as for kith_listen(), but HOST may be a name and PORT must not be 0.
- * Tries again after refusals and time-outs, waiting 100 ms, doubling to 5 s, each ±25 %; a failure
- * that trying again cannot mend (AUTH, UNTRUSTED, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is
- * final at once. Where the peer restarts with the identity it had, the dial goes on and tells READY
- * again. options and out may be NULL. Copies url and options.
+ * Tries again after refusals and time-outs, and while this machine has no network, waiting 100 ms,
+ * doubling to 5 s, each ±25 %, and at once when the network changes (kith_retry()); a failure that
+ * trying again cannot mend (AUTH, UNTRUSTED, SESSION, VERSION, ROLE, SELF, NOT_KITH …) is final at
+ * once. Where the peer restarts with the identity it had, the dial goes on and tells READY again.
+ * options and out may be NULL. Copies url and options.
  * @thread loop
  * @errors as kith_listen_open(); LIMIT 1024 dials */
 KITH_API KITH_MUST_USE kith_err kith_dial_open(kith_session *session, const char *url,
