@@ -150,6 +150,7 @@ kith_err kith_listener_open(struct kith_session *session, const char *text,
     kith_text_copy(listener->detail, sizeof listener->detail, kith_detail());
     kith_detail_clear(); /* the call succeeds: its event tells */
     kith_defer(session->env, &listener->events);
+    kith_discover_again(session, 0);
     *out = listener;
     return KITH_OK;
 }
@@ -163,4 +164,5 @@ void kith_listener_end(struct kith_listener *listener)
     }
     listener->port_count = 0;
     kith_defer(listener->session->env, &listener->events);
+    kith_discover_again(listener->session, 0);
 }

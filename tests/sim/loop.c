@@ -10,6 +10,7 @@
 #include "model.h"
 #include "runtime/runtime.h"
 #include "sim.h"
+#include "discovery.h"
 #include "transport.h"
 
 /* ---- memory -----------------------------------------------------------------------------------
@@ -152,6 +153,7 @@ void sim_loop_turn(kith_loop *loop)
 /* What sessions can connect through: the one hub. */
 struct sim sim_only;
 const struct kith_driver *const kith_drivers[] = {&sim_only.hub.driver, NULL};
+const struct kith_discovery_driver *const kith_discovery_drivers[] = {NULL};
 
 struct kith_env *kith_loop_env(kith_loop *loop)
 {
