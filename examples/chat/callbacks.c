@@ -128,6 +128,14 @@ static void on_ask_over(kith_session *session, kith_ask *ask, kith_reason reason
     trust_over(user, ask, reason);
 }
 
+static void on_discovery(kith_session *session, kith_discovery *discovery,
+                         const kith_discovery_event *event, void *user)
+{
+    (void)session;
+    (void)discovery;
+    nearby_happened(user, event);
+}
+
 static void on_closed(kith_session *session, void *user)
 {
     struct chat *const chat = user;
@@ -146,4 +154,5 @@ const kith_callbacks chat_callbacks = {
     .on_closed = on_closed,
     .on_trust = on_trust,
     .on_ask_over = on_ask_over,
+    .on_discovery = on_discovery,
 };

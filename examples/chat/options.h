@@ -46,6 +46,10 @@ struct options {
     enum options_colour colour;
     enum options_redial redial; /* AUTO: where a person waits */
     int no_introductions;       /* who connects to one member is not told of the others */
+    int no_discovery;           /* nobody is looked for on the network, and we are not told of */
+    int browse;                 /* show who is there, and do nothing else */
+    const char *service;        /* of discovery; NULL: Kith's own */
+    const char *interfaces;     /* likewise: which may be used; NULL: all */
     int verbose;                /* 0, 1 (what Kith does) or 2 (everything it says) */
     int help;
     int version;

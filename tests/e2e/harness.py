@@ -59,9 +59,11 @@ class Case:
             raise Failure(f"{path} is missing: build it first")
         return str(path)
 
-    def chat(self, name, *options, key=None, insecure=False, json_mode=True, **more):
+    def chat(self, name, *options, key=None, insecure=False, json_mode=True, discovery=False,
+             inside=(), **more):
         """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it has nothing to
-        show to who would connect."""
+        show to who would connect. It finds nobody by itself unless discovery is the name of a service
+        that no other case uses. inside: a command that runs it somewhere else."""
         options = list(options)
         if "--listen" not in options and (key is not None or insecure or "--cert" in options):
             options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
@@ -69,9 +71,10 @@ class Case:
             options += ["--key", str(key)]
         if insecure:
             options += ["--insecure"]
+        options += ["--service", discovery] if discovery else ["--no-discovery"]
         if json_mode:
             options += ["--json"]
-        argv = [self.program("kith-chat"), "--name", name, *options]
+        argv = [*inside, self.program("kith-chat"), "--name", name, *options]
         return (Chat if json_mode else Process)(self, name, argv, **more)
 
     def start(self, program, *arguments, kind=None, **more):

@@ -36,7 +36,12 @@ def is_peer_stats(value):
         and is_id(value["id"]) and all(is_whole(value[key]) for key in PEER_COUNTERS)
 
 
+def is_info(value):
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
 SIMPLE = {
+    "info": is_info,
     "text": lambda value: isinstance(value, str),
     "number": lambda value: is_whole(value) and value >= 0,
     "ticket": lambda value: is_whole(value) and value >= 1,
