@@ -459,6 +459,8 @@ Test(discover, without_memory)
 /* ---- meeting ----------------------------------------------------------------------------------
  */
 
+static kith_discovery *ads[WATCHED_MAX];
+
 static void meet_all(uint64_t seed, size_t count, uint64_t delay_us)
 {
     kith_session_config config = world_config("x");
@@ -468,7 +470,7 @@ static void meet_all(uint64_t seed, size_t count, uint64_t delay_us)
     for (size_t i = 0; i < count; i++) {
         join(&config);
         actor_listen(actors[i]);
-        advertise(actors[i], NULL);
+        ads[i] = advertise(actors[i], NULL);
         browse(actors[i], KITH_AUTO_CONNECT_ON);
         if (seed % 2 == 0) {
             world_run(&world, 100);
@@ -537,6 +539,11 @@ Test(discover, who_was_turned_out_stays_out)
         actor_expect(actors[0], 1, 1);
         dialled = actors[0]->session->stats.links_dialled + actors[1]->session->stats.links_dialled;
         cr_assert_eq(kith_peer_disconnect(actors[by]->last->peer, "no"), KITH_OK);
+        world_run(&world, 5000);
+        for (size_t i = 0; i < 2; i++) { /* nor when there is something new to say */
+            cr_assert_eq(kith_advertise_update(ads[i], &(kith_discovery_info){"news", "yes", 3}, 1),
+                         KITH_OK);
+        }
         world_run(&world, 60000);
         actor_expect(actors[0], 0, 0);
         cr_assert_eq(actors[0]->session->stats.links_dialled +
