@@ -20,13 +20,17 @@ def service():
     return "t" + secrets.token_hex(6)
 
 
+def is_built():
+    with open(harness.BIN / "kith-chat", "rb") as program:
+        return b"avahi_server_new" in program.read()
+
+
 def discovers(function):
     """A case that needs discovery on the network, and maybe more; without it says so and is over."""
     def run(c):
         try:
-            with open(harness.BIN / "kith-chat", "rb") as program:
-                if b"avahi_server_new" not in program.read():
-                    raise Skipped("this build has no discovery (libavahi-core-dev)")
+            if not is_built():
+                raise Skipped("this build has no discovery (libavahi-core-dev)")
             function(c)
         except Skipped as why:
             print(f"SKIPPED {function.__name__}: {why}", flush=True)

@@ -3,6 +3,7 @@
 import re
 
 import schema
+import cases_discovery
 from certificates import alone
 from cases_talk import pair
 from harness import case, check, free_port
@@ -108,9 +109,22 @@ def json_schema(c):
     eve.expect_peer("dave")
     eve.leave()
     dave.leave()
-    chats = (alice, bob, carol, stranger, dave, eve)
+    chats = [alice, bob, carol, stranger, dave, eve]
+    expected = set(schema.EVENTS)
+    if cases_discovery.is_built():
+        name = cases_discovery.service()
+        frank = c.chat("frank", key=key, discovery=name)
+        frank.expect("discovery", state="advertised")
+        look = c.chat("nobody", "--browse", discovery=name)
+        look.expect("found", state="found")
+        for chat in (look, frank):
+            chat.send_signal(2)
+            chat.expect_exit(0)
+        chats += [frank, look]
+    else:
+        expected -= {"found", "discovery"}
     seen = {event["event"] for chat in chats for event in chat.events}
-    check(seen == set(schema.EVENTS), f"never seen: {set(schema.EVENTS) - seen}")
+    check(seen == expected, f"never seen: {expected - seen}")
     for chat in chats:
         order = [event["event"] for event in chat.events]
         check(order[0] == "open" and order[-1] == "closed", f"{chat.name}: {order}")
