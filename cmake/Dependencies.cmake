@@ -1,5 +1,5 @@
 # What Kith is built on. Afterwards there are the targets kith::wolfssl, kith::uv and, where a transport
-# needs it, kith::websockets (brings kith::wolfssl), and
+# needs them, kith::websockets and kith::ngtcp2 (each brings kith::wolfssl), and
 #   KITH_PRIVATE_ARCHIVES   the static libraries among them, full paths in link order
 #   KITH_PRIVATE_SHARED     the shared ones among them (empty unless the system's or your own are used)
 #   KITH_DEPS_SUMMARY       one line per dependency, for people
@@ -31,11 +31,13 @@ set(KITH_ARCHIVES_DIR "$ENV{KITH_ARCHIVES_DIR}" CACHE PATH "A folder with source
 option(KITH_OFFLINE "Never download anything" OFF)
 
 # AUTO takes the system's wolfSSL when it is new enough and passes cmake/checks/wolfssl.c, and never the
-# system's libwebsockets: that has none of our patches. ON takes both and builds nothing.
-set(KITH_SYSTEM_DEPS AUTO CACHE STRING "Installed wolfSSL and libwebsockets: AUTO, ON or OFF")
+# system's libwebsockets or ngtcp2: the one has none of our patches, the other's helper is built on another
+# wolfSSL. ON takes all of them and builds nothing.
+set(KITH_SYSTEM_DEPS AUTO CACHE STRING "Installed wolfSSL, libwebsockets and ngtcp2: AUTO, ON or OFF")
 set_property(CACHE KITH_SYSTEM_DEPS PROPERTY STRINGS AUTO ON OFF)
 set(KITH_WOLFSSL_PREFIX "" CACHE PATH "Your own wolfSSL: the folder with its include and lib")
 set(KITH_WEBSOCKETS_PREFIX "" CACHE PATH "Your own libwebsockets, built on that wolfSSL")
+set(KITH_NGTCP2_PREFIX "" CACHE PATH "Your own ngtcp2 with its helper for wolfSSL, built on that wolfSSL")
 
 set(KITH_DEPS_CC "" CACHE STRING "Compiler for the dependencies; empty: the project's")
 set(KITH_DEPS_C_FLAGS "" CACHE STRING "More compiler flags for the dependencies (a sanitizer, say)")
@@ -62,21 +64,31 @@ if(NOT kith_uv_FOUND)
 endif()
 add_library(kith::uv ALIAS PkgConfig::kith_uv)
 
-# ---- wolfSSL, libwebsockets ----------------------------------------------------------------------
+# ---- wolfSSL, and what stands on it --------------------------------------------------------------
 
 # wolfSSL in every build: it brings the cryptography of the core as well.
 kith_provide(wolfssl MODE ${kith_system})
 
-if(websockets IN_LIST KITH_TRANSPORT_NEEDS)
-    set(kith_websockets_system OFF)
-    if(kith_system STREQUAL ON)
-        set(kith_websockets_system ON)
-    elseif(KITH_WEBSOCKETS_PREFIX AND KITH_WOLFSSL_USED MATCHES "built here")
-        # Two builds of wolfSSL in one process, with structures of different shapes.
-        kith_deps_fail("KITH_WEBSOCKETS_PREFIX needs KITH_WOLFSSL_PREFIX beside it: the wolfSSL that "
-            "libwebsockets was built on")
+# Whether what is built on wolfSSL may be the system's. With a prefix of one's own it must stand on a wolfSSL
+# of one's own: else there are two builds of it in one process, with structures of different shapes.
+set(kith_above_system OFF)
+if(kith_system STREQUAL ON)
+    set(kith_above_system ON)
+endif()
+foreach(kith_name IN LISTS KITH_TRANSPORT_NEEDS)
+    string(TOUPPER ${kith_name} kith_above)
+    if(KITH_${kith_above}_PREFIX AND NOT kith_above_system AND KITH_WOLFSSL_USED MATCHES "built here")
+        kith_deps_fail("KITH_${kith_above}_PREFIX needs KITH_WOLFSSL_PREFIX beside it: the wolfSSL that "
+            "${KITH_DEP_${kith_name}_TITLE} was built on")
     endif()
-    kith_provide(websockets MODE ${kith_websockets_system} BELOW wolfssl)
+endforeach()
+
+if(ngtcp2 IN_LIST KITH_TRANSPORT_NEEDS)
+    kith_provide(ngtcp2 MODE ${kith_above_system} BELOW wolfssl)
+endif()
+
+if(websockets IN_LIST KITH_TRANSPORT_NEEDS)
+    kith_provide(websockets MODE ${kith_above_system} BELOW wolfssl)
     if(NOT KITH_WEBSOCKETS_USED MATCHES "built here")
         kith_deps_check(websockets_fds
             INCLUDES ${KITH_WEBSOCKETS_INCLUDE_DIRS} ${KITH_WOLFSSL_INCLUDE_DIRS}
@@ -89,17 +101,18 @@ endif()
 
 # ---- for the top CMakeLists.txt ------------------------------------------------------------------
 
-set(KITH_PRIVATE_ARCHIVES ${KITH_WEBSOCKETS_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES})
+set(KITH_PRIVATE_ARCHIVES ${KITH_WEBSOCKETS_LIBRARIES} ${KITH_NGTCP2_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES})
 set(KITH_PRIVATE_SHARED ${KITH_PRIVATE_ARCHIVES})
 list(FILTER KITH_PRIVATE_ARCHIVES INCLUDE REGEX "\\.a$")
 list(FILTER KITH_PRIVATE_SHARED EXCLUDE REGEX "\\.a$")
+list(JOIN KITH_TRANSPORT_NEEDS " " kith_line)
 set(KITH_DEPS_SELFTEST
-    sh ${KITH_DEPS_FOLDER}/selftest.sh ${CMAKE_COMMAND} ${KITH_DEPS_CC} "wolfssl ${KITH_TRANSPORT_NEEDS}"
-    "${KITH_WEBSOCKETS_INCLUDE_DIRS} ${KITH_WOLFSSL_INCLUDE_DIRS}"
-    "${KITH_WEBSOCKETS_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES}" "${KITH_DEPS_C_FLAGS}")
+    sh ${KITH_DEPS_FOLDER}/selftest.sh ${CMAKE_COMMAND} ${KITH_DEPS_CC} "wolfssl ${kith_line}"
+    "${KITH_WEBSOCKETS_INCLUDE_DIRS} ${KITH_NGTCP2_INCLUDE_DIRS} ${KITH_WOLFSSL_INCLUDE_DIRS}"
+    "${KITH_WEBSOCKETS_LIBRARIES} ${KITH_NGTCP2_LIBRARIES} ${KITH_WOLFSSL_LIBRARIES}" "${KITH_DEPS_C_FLAGS}")
 list(JOIN KITH_TRANSPORTS ", " kith_line)
 set(KITH_DEPS_SUMMARY "transports: ${kith_line}"
-    ${KITH_WOLFSSL_USED} ${KITH_WEBSOCKETS_USED} "system libuv ${kith_uv_VERSION}")
+    ${KITH_WOLFSSL_USED} ${KITH_WEBSOCKETS_USED} ${KITH_NGTCP2_USED} "system libuv ${kith_uv_VERSION}")
 foreach(kith_line IN LISTS KITH_DEPS_SUMMARY)
     message(STATUS "kith: ${kith_line}")
 endforeach()

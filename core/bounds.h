@@ -146,6 +146,39 @@ enum {
     KITH_TRUSTED_BYTES_MAX = 4 * 1024 * 1024,
     KITH_TRUSTED_COUNT_MAX = 1024,
 
+    /* ---- QUIC ---- */
+    /* Streams that the other side may have open: two for each lane of the tests' many, since those
+       that end and those that take their place overlap. Each costs half a KiB. */
+    KITH_QUIC_STREAMS_MAX = 128,
+    /* What it must let us have: two for each channel, likewise. */
+    KITH_QUIC_STREAMS_MIN = 16,
+    /* What a link may send before it hears from us; what is out of order waits in memory. The
+       second is what that grows to where the path carries it. Core's credit is smaller at first and
+       grows likewise, so that it decides. */
+    KITH_QUIC_WINDOW_BYTES_FIRST = 1024 * 1024,
+    KITH_QUIC_WINDOW_BYTES_MAX = 6 * 1024 * 1024,
+    KITH_QUIC_STREAM_BYTES_FIRST = 512 * 1024,
+    KITH_QUIC_STREAM_BYTES_MAX = 4 * 1024 * 1024,
+    /* Control bytes sent and not yet confirmed; CREDIT of a fast path in a round trip is far less.
+     */
+    KITH_QUIC_CONTROL_BYTES_MAX = 256 * 1024,
+    /* Silence after which a link is dead, and after which something is sent lest it seem so and
+       lest a router forget the way back (RFC 4787: 2 minutes, many take 30 s). */
+    KITH_QUIC_IDLE_MS = 60000,
+    KITH_QUIC_KEEP_ALIVE_MS = 15000,
+    /* Links that came in and are shaking hands, per session: from so many on, a stranger must show
+       that it is where it says (RFC 9000 §8.1.2). Half of KITH_LINKS_PENDING_MAX. */
+    KITH_QUIC_RETRY_LINKS = 32,
+    /* Such a proof is good for so long: a round trip to the moon and some loss. */
+    KITH_QUIC_RETRY_MS = 10000,
+    /* A link that has ended repeats its goodbye to whoever did not hear it and sends something, for
+       so long: longer than KITH_QUIC_KEEP_ALIVE_MS; and so many of a session do. */
+    KITH_QUIC_GRAVE_MS = 20000,
+    KITH_QUIC_GRAVES_MAX = 1024,
+    /* Answers to packets that belong to no link, each smaller than what it answers. */
+    KITH_QUIC_STRAY_ANSWERS_PER_S_MAX = 1000,
+    KITH_QUIC_RETRIES_PER_S_MAX = 10000,
+
     /* ---- endpoints ---- */
     /* Where a peer says that it listens: a port for each transport and family, and some to spare.
      */

@@ -157,8 +157,9 @@ struct kith_driver {
     kith_err (*listen)(struct kith_port *port, const struct kith_address *address, char *url,
                        size_t url_bytes);
 
-    /* Stops listening at once; links that came in stay. May come inside kith_up_accepted() for this
-     * port, whose memory is freed as soon as this returns. */
+    /* Stops listening at once; links that came in stay. Where they share the port's socket its
+     * address is free again when the last of them is down, and for this endpoint at once. May come
+     * inside kith_up_accepted() for this port, whose memory is freed as soon as this returns. */
     void (*port_close)(struct kith_port *port);
 
     /* Begins to connect. Ends in kith_up_link() or kith_up_down(), never inside this call. On an

@@ -4,11 +4,17 @@
  * lines here and its name in cmake/Transports.cmake, which also defines the macros.
  */
 #include "transport.h"
+#ifdef KITH_HAS_QUIC
+#include "transports/quic/quic.h"
+#endif
 #ifdef KITH_HAS_WEBSOCKET
 #include "transports/websocket/websocket.h"
 #endif
 
 const struct kith_driver *const kith_drivers[] = {
+#ifdef KITH_HAS_QUIC
+    &kith_quic_driver,
+#endif
 #ifdef KITH_HAS_WEBSOCKET
     &kith_websocket_driver,
 #endif

@@ -97,6 +97,9 @@ case $in_use in
     report 'the libwebsockets in use has our patches' passes websockets_patches
     ;;
 esac
+case $in_use in
+*ngtcp2*) report 'the ngtcp2 in use has what is needed' passes ngtcp2 ;;
+esac
 
 echo "$failures failed"
 [ "$failures" -eq 0 ]

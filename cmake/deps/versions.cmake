@@ -21,5 +21,12 @@ kith_dependency(websockets
     POOL    pool/main/libw/libwebsockets/libwebsockets_4.3.5.orig.tar.gz
     URL     https://github.com/warmcat/libwebsockets/archive/refs/tags/v4.3.5.tar.gz)
 
+kith_dependency(ngtcp2
+    TITLE   ngtcp2
+    VERSION 1.24.0
+    SHA256  7fa5ec2be0f0cbed8bc4ec89c0787dfa9d8ce678f1ed9477c52f30eb1a591207
+    POOL    pool/main/n/ngtcp2/ngtcp2_1.24.0.orig.tar.xz
+    URL     https://github.com/ngtcp2/ngtcp2/releases/download/v1.24.0/ngtcp2-1.24.0.tar.xz)
+
 # Never built here: the system's own, of at least this version.
 set(KITH_UV_MINIMUM 1.44)

@@ -20,6 +20,21 @@
     X(FREE_EARLY, "free-early", "frees a message when it is sent, not when it is received")        \
     X(FREE_LENT, "free-lent", "frees a received message that the transport still reads")           \
     X(NO_ADOPTED, "no-adopted", "the follower does not answer ADOPT")                              \
+    X(TEXTBOOK, "textbook", "of two links the greater id drops the one it dialled")                \
+    X(NO_SECOND, "no-second", "the arbiter does not choose again when the chosen link dies")       \
+    X(CLOSE_HELD, "close-held", "a spare link is closed before the chosen one is confirmed")       \
+    X(CLOSE_EARLY, "close-early", "the link before is closed before the new one is confirmed")     \
+    X(ANY_DEAD, "any-dead", "whoever says it has no link is believed, however old the word")       \
+    X(ANY_ADOPT, "any-adopt", "the follower obeys an ADOPT that is older than the last")           \
+    X(NO_SINCE, "no-since", "an association goes on with another one")                             \
+    X(OWN_COUNT, "own-count", "each association counts its ADOPTs from 1")                         \
+    X(NO_FORGOTTEN, "no-forgotten", "an ADOPT of a forgotten association gets no answer")          \
+    X(NO_WAIT, "no-wait", "the arbiter uses a link before ADOPTED")                                \
+    X(NO_SILENCE, "no-silence", "the arbiter sends on over a link that it has chosen once more")   \
+    X(STAY, "stay", "the follower stays on the link before")                                       \
+    X(BACK_TO_TOLD, "back-to-told", "on a new link it goes back below what is freed")              \
+    X(TELL_ONCE, "tell-once", "what was told on a link that died counts as told")                  \
+    X(LATE_LINK, "late-link", "an association that ends leaves its links in handshake")            \
     X(LEAK_CREDIT, "leak-credit", "credit granted for a large message is not free again")          \
     X(LEAK_SHARE, "leak-share", "memory of a ticket stays counted when it is settled")             \
     X(LEAK_POOL, "leak-pool", "a peer that departs keeps its part of the pool of windows")         \

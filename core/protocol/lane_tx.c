@@ -394,6 +394,7 @@ size_t kith_lane_tx_take(struct kith_lane_tx *lane, uint8_t *out, size_t room)
         done += part;
     } while (part > 0);
     lane->released = lane->sent > lane->released ? lane->sent : lane->released;
+    free_finished(lane); /* what was sent once more, the other side has: nothing will confirm it */
     return done;
 }
 
@@ -442,7 +443,9 @@ int kith_lane_tx_resume(struct kith_lane_tx *lane, const struct kith_credit *cre
     }
     /* What the old link's CREDIT told may be newer than the table: never below what is freed. */
     if (!kith_mutant(SKIP_REWIND)) {
-        lane->sent = credit->received > lane->received ? credit->received : lane->received;
+        lane->sent = credit->received > lane->received || kith_mutant(BACK_TO_TOLD)
+                         ? credit->received
+                         : lane->received;
     }
     lane->released = lane->sent;
     lane->blocked_step = 0;

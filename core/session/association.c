@@ -158,7 +158,9 @@ static void use(struct kith_peer *peer)
     kith_timer_stop(peer->env, &peer->interrupt_timer);
     kith_timer_stop(peer->env, &peer->window_timer);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
-        peer->rx[i].announced = peer->active->told[i]; /* what has changed since follows */
+        if (!kith_mutant(TELL_ONCE)) {
+            peer->rx[i].announced = peer->active->told[i]; /* what has changed since follows */
+        }
     }
     if (old != NULL && old != peer->conn) {
         retire(peer, old);
@@ -225,11 +227,35 @@ static void watch_adoption(struct kith_peer *peer)
     }
 }
 
+/* The link that carries lanes is chosen once more, after another one that the follower may have
+ * gone to: what it gets on this one in between it has dropped. Nothing more goes there before it
+ * says where it is. */
+static void be_silent(struct kith_peer *peer)
+{
+    struct kith_conn *conn = peer->active;
+    if ((conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
+        conn->driver->lanes_end(conn->link);
+        conn->lanes_blocked = 0;
+    }
+    for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        kith_lane_tx_take_back(&peer->tx[i]);
+    }
+    kith_datagrams_drop(conn);
+    peer->active = NULL;
+}
+
 static void adopt(struct kith_peer *peer, struct kith_conn *conn)
 {
-    peer->generation = ++peer->session->generation;
+    peer->generation = kith_mutant(OWN_COUNT) ? peer->generation + 1 : ++peer->session->generation;
     peer->is_confirmed = 0;
     conn->tried_round = peer->round;
+    if (peer->active == conn && !kith_mutant(NO_SILENCE)) {
+        be_silent(peer);
+    }
+    if (kith_mutant(CLOSE_EARLY) && peer->conn != NULL && peer->conn != conn) {
+        kith_peer_close_links(peer->session, peer->key, conn, KITH_REASON_DUPLICATE,
+                              KITH_REASON_DUPLICATE, "");
+    }
     set_conn(peer, conn);
     send_adopt(peer, KITH_FRAME_ADOPT);
     if (conn->peer == peer) { /* else it did not fit */
@@ -273,14 +299,14 @@ static void begin(struct kith_conn *conn)
         kith_conn_fail(conn, KITH_REASON_INTERNAL, "out of memory");
         return;
     }
-    peer->since = session->generation + 1;
+    peer->since = kith_mutant(OWN_COUNT) ? 1 : session->generation + 1;
     kith_admission_settled(conn);
     adopt(peer, conn);
 }
 
 static void keep(struct kith_peer *peer, struct kith_conn *conn)
 {
-    if (peer->is_confirmed) {
+    if (peer->is_confirmed || kith_mutant(CLOSE_HELD)) {
         kith_conn_close(conn, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
     } else if (peer->conn->wait_until_us > peer->env->now_us && conn->tried_round != peer->round) {
         adopt(peer, conn); /* the other side thinks about that link; perhaps not about this one */
@@ -292,11 +318,14 @@ static void weigh(struct kith_peer *peer, struct kith_conn *conn)
 {
     const struct kith_claim *claim = &conn->info.claim;
     int is_mine = claim->since == peer->since && claim->generation == peer->generation;
-    if (rank_of(peer, conn) > rank_of(peer, peer->conn)) {
+    if (kith_mutant(TEXTBOOK)) {
+        kith_conn_close(conn->dialled ? conn : peer->conn, KITH_REASON_DUPLICATE,
+                        KITH_REASON_DUPLICATE, "");
+    } else if (rank_of(peer, conn) > rank_of(peer, peer->conn)) {
         adopt(peer, conn);
     } else if (conn->info.name[0] == '\0') {
         return; /* its claim comes with INFO */
-    } else if (is_mine && !claim->alive) {
+    } else if ((is_mine || kith_mutant(ANY_DEAD)) && !claim->alive) {
         adopt(peer, conn); /* it knows that the link is dead, which we do not see */
     } else if (!is_mine && peer->is_confirmed && conn->confirmed_then == peer->generation) {
         adopt(peer, conn); /* it had this association, and speaks of another: it forgot */
@@ -474,6 +503,13 @@ void kith_association_forgotten(struct kith_conn *conn, const uint8_t *body, siz
 static void obey(struct kith_peer *peer, struct kith_conn *conn, const struct kith_adopt *adopt)
 {
     peer->generation = adopt->generation;
+    if (kith_mutant(STAY) && peer->active != NULL) {
+        struct kith_conn *before = peer->conn;
+        peer->conn = conn;
+        send_adopt(peer, KITH_FRAME_ADOPTED);
+        peer->conn = before;
+        return;
+    }
     set_conn(peer, conn);
     if (!take_table(peer, adopt)) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT claims bytes that were never sent");
@@ -526,18 +562,18 @@ static void take_adopt(struct kith_conn *conn, const struct kith_adopt *adopt)
         kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
         return;
     }
-    if (peer != NULL && adopt->generation <= peer->generation) {
+    if (peer != NULL && adopt->generation <= peer->generation && !kith_mutant(ANY_ADOPT)) {
         (void)kith_conn_count_idle(conn); /* late news from an older decision */
         return;
     }
     if (peer != NULL &&
         (!is_link_of(peer, conn) || (adopt->since != peer->since && peer->conn == conn))) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "ADOPT that has no place here");
-    } else if (peer != NULL && adopt->since == peer->since) {
+    } else if (peer != NULL && (adopt->since == peer->since || kith_mutant(NO_SINCE))) {
         obey(peer, conn, adopt);
     } else if (adopt->fresh) {
         obey_fresh(conn, adopt);
-    } else if (kith_conn_count_idle(conn) == 0) {
+    } else if (kith_conn_count_idle(conn) == 0 && !kith_mutant(NO_FORGOTTEN)) {
         kith_conn_send(conn, KITH_FRAME_FORGOTTEN, forgotten,
                        kith_forgotten_encode(adopt->since, forgotten));
     }
@@ -638,9 +674,15 @@ static void deactivate(struct kith_peer *peer, struct kith_conn *conn)
 static void adopt_best(struct kith_peer *peer)
 {
     struct kith_conn *other = best_link(peer, 0);
-    if (other != NULL) {
+    if (other != NULL && !kith_mutant(NO_SECOND)) {
         adopt(peer, other);
     }
+}
+
+/* Also one that was never confirmed: the other side may have obeyed, and its application talk. */
+static int is_waited_for(const struct kith_peer *peer)
+{
+    return peer->resume_window_ms != 0 && peer->session->state == KITH_SESSION_OPEN;
 }
 
 static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason reason)
@@ -657,9 +699,7 @@ static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason rea
         peer->is_confirmed = 0;
         kith_timer_stop(peer->env, &peer->adopt_timer);
     }
-    if (peer->state != KITH_PEER_CONNECTING &&
-        (peer->resume_window_ms == 0 || peer->session->state != KITH_SESSION_OPEN) &&
-        peer->active == NULL) {
+    if (peer->state != KITH_PEER_CONNECTING && !is_waited_for(peer) && peer->active == NULL) {
         kith_peer_depart(peer, peer->lost_reason, "", KITH_REASON_LOST);
         return;
     }
@@ -669,9 +709,10 @@ static void lost(struct kith_peer *peer, struct kith_conn *conn, kith_reason rea
     if (peer->state == KITH_PEER_DEPARTED) {
         return;
     }
-    if (peer->state == KITH_PEER_CONNECTING && peer->conn == NULL) {
+    if (peer->conn == NULL && peer->state == KITH_PEER_CONNECTING && !is_waited_for(peer)) {
         kith_peer_depart(peer, peer->lost_reason, "", KITH_REASON_LOST);
-    } else if (peer->state != KITH_PEER_CONNECTING && peer->active == NULL &&
+    } else if (peer->active == NULL &&
+               (peer->state != KITH_PEER_CONNECTING || peer->conn == NULL) &&
                !kith_timer_is_set(&peer->window_timer)) {
         wait_for_link(peer);
     }

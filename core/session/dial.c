@@ -117,6 +117,13 @@ static int is_hopeless(kith_reason reason)
     return 1;
 }
 
+/* What also a network may say in a peer's place: a portal that wants a password, half of a
+ * handshake. It says nothing about a peer that was there before. */
+static int is_hearsay(kith_reason reason)
+{
+    return reason == KITH_REASON_NOT_KITH || reason == KITH_REASON_PROTOCOL;
+}
+
 /* Its peer is without a connection, and this dial is to bring it back. */
 static int is_redialling(const struct kith_dial *dial)
 {
@@ -136,7 +143,8 @@ static int is_gone(struct kith_dial *dial, kith_reason reason)
     uint64_t now_us = session->env->now_us;
     if (reason != KITH_REASON_REFUSED) {
         dial->refused_since_us = 0;
-        return is_hopeless(reason) && (!dial->hidden || dial->leader != NULL);
+        return is_hopeless(reason) && !is_hearsay(reason) &&
+               (!dial->hidden || dial->leader != NULL);
     }
     if (!counts(dial)) {
         return 0;
@@ -153,14 +161,26 @@ static int is_gone(struct kith_dial *dial, kith_reason reason)
     return 1;
 }
 
+/* A pause that has doubled must not put off the attempt that decides whether the peer is gone. */
+static uint32_t until_decided(const struct kith_dial *dial, uint32_t pause_ms)
+{
+    uint64_t since_us = dial->refused_since_us, now_us = dial->session->env->now_us;
+    uint64_t decided_us = since_us + (uint64_t)KITH_REFUSED_MS * 1000;
+    if (since_us == 0 || now_us >= decided_us || now_us + (uint64_t)pause_ms * 1000 <= decided_us) {
+        return pause_ms;
+    }
+    return (uint32_t)((decided_us - now_us + 999) / 1000);
+}
+
 /* Likewise for a peer that is to come back: what cannot be mended ends it. */
 static void redial_failed(struct kith_dial *dial, kith_reason reason, const char *detail,
                           uint32_t pause_ms)
 {
     struct kith_env *env = dial->session->env;
-    if (is_gone(dial, reason) ||
-        kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
-            KITH_OK) {
+    const int gone = is_gone(dial, reason);
+    pause_ms = until_decided(dial, pause_ms);
+    if (gone || kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
+                    KITH_OK) {
         kith_peer_depart(dial->peer, KITH_REASON_LOST, "", KITH_REASON_LOST);
     } else {
         tell(dial->leader != NULL ? dial->leader : dial, KITH_DIAL_WAITING, reason, detail,
@@ -266,12 +286,9 @@ static void abandon(struct kith_dial *dial)
     dial->conn = NULL;
     conn->dial = NULL;
     if (conn->peer == NULL) {
-        /* The other side may use this very link for an association that lives on: LEFT would end
-         * that. */
-        int is_spare =
-            conn->authenticated && kith_peer_by_key(dial->session, conn->hello.key) != NULL;
-        kith_conn_close(conn, KITH_REASON_LOCAL, is_spare ? KITH_REASON_LOST : KITH_REASON_LEFT,
-                        "");
+        /* The other side may use this very link for an association that lives, or that begins over
+         * another link before it hears of this: LEFT would end that. */
+        kith_conn_close(conn, KITH_REASON_LOCAL, KITH_REASON_LOST, "");
     } else if (conn->peer->state == KITH_PEER_CONNECTING) {
         /* LOST: other dials to the same peer are to go on. */
         kith_peer_depart(conn->peer, KITH_REASON_LOST, "", KITH_REASON_LEFT);

@@ -14,7 +14,8 @@
 int kith_conn_is_in_use(const struct kith_conn *conn)
 {
     return conn->state == KITH_CONN_AUTHENTICATED && conn->peer != NULL &&
-           conn->peer->active == conn && conn->peer->state != KITH_PEER_CONNECTING;
+           (conn->peer->active == conn || kith_mutant(NO_WAIT)) &&
+           conn->peer->state != KITH_PEER_CONNECTING;
 }
 
 /* ---- sending ----------------------------------------------------------------------------------

@@ -120,6 +120,22 @@ static void free_lanes(struct kith_peer *peer)
     peer->place_count = 0;
 }
 
+/* What an arbiter sent on a link that is still in its handshake here may begin what ended. LOST
+ * ends that link alone: another association may have begun before it is read. */
+static void close_handshakes(struct kith_session *session, const struct kith_peer *peer,
+                             kith_reason reason)
+{
+    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->state == KITH_CONN_AUTH && !kith_peer_we_arbitrate(session, conn) &&
+            memcmp(conn->hello.key, peer->key, sizeof peer->key) == 0 &&
+            memcmp(conn->hello.incarnation, peer->incarnation, sizeof peer->incarnation) == 0 &&
+            !kith_mutant(LATE_LINK)) {
+            kith_conn_close(conn, reason, KITH_REASON_LOST, "");
+        }
+    }
+}
+
 void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char *text,
                           kith_reason code, const struct kith_conn *but)
 {
@@ -140,6 +156,7 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
     kith_list_remove(&peer->node);
     session->peer_count--;
     kith_peer_close_links(session, peer->key, but, reason, code, peer->leave_text);
+    close_handshakes(session, peer, reason);
     /* An association that was never confirmed ends without a word to the application. */
     if (was_connected) {
         kith_log(session->env, KITH_LOG_INFO, "%s departed: %s", peer->name,

@@ -101,5 +101,9 @@ size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
         }
         write_blocked(conn->peer, &to);
     }
-    return count + kith_written(&to);
+    count += kith_written(&to);
+    if (kith_conn_is_in_use(conn)) {
+        kith_peer_tell_writable(conn->peer); /* what was sent once more is not kept any longer */
+    }
+    return count;
 }

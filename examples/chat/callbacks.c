@@ -84,6 +84,13 @@ static void on_listener(kith_session *session, kith_listener *listener,
     }
 }
 
+/* The other side has had a look at us, and wants us not. */
+static int is_turned_away(kith_reason reason)
+{
+    return reason == KITH_REASON_REJECTED || reason == KITH_REASON_BANNED ||
+           reason == KITH_REASON_KICKED;
+}
+
 /* Nobody wanted the connection to end. */
 static int is_loss(kith_reason reason)
 {
@@ -112,6 +119,7 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     /* A second way to somebody who is connected already is no failure. */
     if (event->kind == KITH_DIAL_FAILED && event->reason != KITH_REASON_DUPLICATE) {
         chat->dials_failed++;
+        chat->dials_turned_away += is_turned_away(event->reason);
     }
     report_dial(&chat->report, event, is_first);
 }
@@ -125,7 +133,13 @@ static void on_trust(kith_session *session, const kith_trust_question *question,
 static void on_ask_over(kith_session *session, kith_ask *ask, kith_reason reason, void *user)
 {
     (void)session;
-    trust_over(user, ask, reason);
+    asks_over(user, ask, reason);
+}
+
+static void on_invitation(kith_session *session, const kith_invitation *invitation, void *user)
+{
+    (void)session;
+    guests_asked(user, invitation);
 }
 
 static void on_discovery(kith_session *session, kith_discovery *discovery,
@@ -154,5 +168,6 @@ const kith_callbacks chat_callbacks = {
     .on_closed = on_closed,
     .on_trust = on_trust,
     .on_ask_over = on_ask_over,
+    .on_invitation = on_invitation,
     .on_discovery = on_discovery,
 };

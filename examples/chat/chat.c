@@ -30,14 +30,26 @@ static int open_loop(struct chat *chat)
     return 0;
 }
 
-static int open_session(struct chat *chat)
+/* Of the silence after which a connection is dead the last ones are asked for an answer. */
+enum { PINGS = 3 };
+
+static int open_session(struct chat *chat, const kith_identity *identity)
 {
+    kith_callbacks callbacks = chat_callbacks;
     kith_session_config config = KITH_SESSION_CONFIG_INIT;
     config.display_name = chat->options->name;
     config.session_name = chat->options->session;
     config.security = chat->options->security;
-    if (chat->options->no_introductions) {
-        config.introductions = KITH_INTRODUCTIONS_OFF;
+    config.role = chat->options->topology;
+    config.introductions = chat->options->introductions;
+    config.max_peers = chat->options->max_peers;
+    config.identity = identity;
+    if (chat->options->deadline_s > 0) {
+        config.idle_ping_ms = 1000 * chat->options->deadline_s / (1 + PINGS);
+        config.idle_ping_count = PINGS;
+    }
+    if (!chat->options->ask) {
+        callbacks.on_invitation = NULL;
     }
     if (chat->options->tls12) {
         config.min_level = KITH_LEVEL_GROUP;
@@ -47,8 +59,7 @@ static int open_session(struct chat *chat)
                                       ? KITH_RESUME_OFF
                                       : 1000 * (uint32_t)chat->options->resume_window_s;
     }
-    const kith_err err =
-        kith_session_open(chat->loop, &config, &chat_callbacks, chat, &chat->session);
+    const kith_err err = kith_session_open(chat->loop, &config, &callbacks, chat, &chat->session);
     if (err != KITH_OK) {
         chat->session = NULL;
         chat->exit_status = err == KITH_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
@@ -62,8 +73,8 @@ static int open_session(struct chat *chat)
 static int cannot_use(struct chat *chat, kith_err err, const char *option, const char *url)
 {
     char what[256];
-    const int is_url =
-        err == KITH_ERR_ADDRESS || err == KITH_ERR_UNSUPPORTED || err == KITH_ERR_CONFIG;
+    const int is_url = err == KITH_ERR_INVALID || err == KITH_ERR_ADDRESS ||
+                       err == KITH_ERR_UNSUPPORTED || err == KITH_ERR_CONFIG;
     chat->exit_status = is_url ? EXIT_USAGE : EXIT_FAILED;
     snprintf(what, sizeof what, "%s %.200s", option, url);
     report_kith_error(&chat->report, err, what);
@@ -78,7 +89,11 @@ static kith_err dial(struct chat *chat, struct chat_dial *entry, uint32_t give_u
     how.tag = entry;
     how.give_up_ms = give_up_ms;
     how.tls12 = chat->options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
-    const kith_err err = kith_dial_open(chat->session, entry->url, &how, &opened);
+    how.context = chat->options->context;
+    how.context_bytes = how.context != NULL ? strlen(how.context) : 0;
+    const kith_err err = options_is_invitation(entry->url)
+                             ? kith_dial_invitation(chat->session, entry->url, &how, &opened)
+                             : kith_dial_open(chat->session, entry->url, &how, &opened);
     if (err == KITH_OK) {
         chat->dials_live++;
     }
@@ -95,12 +110,21 @@ static void redial(struct chat *chat)
             continue;
         }
         entry->is_lost = 0;
-        report_redial(&chat->report, entry->url);
+        report_redial(&chat->report, entry->shown);
         const kith_err err = dial(chat, entry, chat->is_interactive ? UINT32_MAX : 0);
         if (err != KITH_OK) {
-            report_kith_error(&chat->report, err, entry->url);
+            report_kith_error(&chat->report, err, entry->shown);
         }
     }
+}
+
+static void name_dial(struct chat_dial *entry, const char *url)
+{
+    kith_invitation_info info = {.size = sizeof info};
+    const int is_read = options_is_invitation(url) && kith_invitation_parse(url, &info) == KITH_OK;
+    entry->url = url;
+    snprintf(entry->shown, sizeof entry->shown, "%.*s", OPTIONS_SHOWN_BYTES_MAX,
+             is_read ? info.endpoints[0] : url);
 }
 
 static int listen_and_dial(struct chat *chat)
@@ -116,7 +140,7 @@ static int listen_and_dial(struct chat *chat)
         }
     }
     for (size_t i = 0; i < options->connect_count; i++) {
-        chat->dials[i].url = options->connect[i];
+        name_dial(&chat->dials[i], options->connect[i]);
         const kith_err err = dial(chat, &chat->dials[i], 0);
         if (err != KITH_OK) {
             return cannot_use(chat, err, "--connect", options->connect[i]);
@@ -126,7 +150,8 @@ static int listen_and_dial(struct chat *chat)
     return 0;
 }
 
-int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile)
+int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile,
+              const kith_identity *identity)
 {
     memset(chat, 0, sizeof *chat);
     chat->options = options;
@@ -136,10 +161,12 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
         options->redial == OPTIONS_REDIAL_YES ||
         (options->redial == OPTIONS_REDIAL_AUTO && chat->is_interactive && !options->json);
     chat->people.own_name = options->name;
+    chat->banned.own_name = options->name;
     report_init(&chat->report, options);
     console_open(chat);
     input_init(&chat->input, STDIN_FILENO);
-    if (open_loop(chat) != 0 || open_session(chat) != 0 || ring_open(chat, keyfile) != 0 ||
+    if (open_loop(chat) != 0 || open_session(chat, identity) != 0 ||
+        ring_open(chat, keyfile) != 0 ||
         (options->security == KITH_SECURITY_PKI && trust_open(chat) != 0) ||
         listen_and_dial(chat) != 0 || nearby_open(chat) != 0) {
         return -1;
@@ -154,12 +181,16 @@ void chat_free(struct chat *chat)
 {
     kith_loop_free(&chat->loop); /* closes the session where it is still open */
     console_close(chat);
+    asks_free(&chat->asks);
     trust_free(&chat->trust);
     while (chat->outbox.first != NULL) {
         outbox_drop(&chat->outbox);
     }
     while (chat->people.first != NULL) {
         people_remove(&chat->people, chat->people.first);
+    }
+    while (chat->banned.first != NULL) {
+        people_remove(&chat->banned, chat->banned.first);
     }
 }
 
@@ -186,13 +217,15 @@ void chat_turn(struct chat *chat)
     }
     redial(chat);
     if (chat->is_quitting) {
-        trust_give_up(chat);
+        asks_give_up(chat);
     }
     if (is_all_in_vain(chat)) {
-        report_error(&chat->report, "NOBODY", "see what is said about each of them",
-                     "nobody could be reached");
-        chat->exit_status = EXIT_FAILED;
+        const int is_turned_away = chat->dials_turned_away > 0;
+        report_error(&chat->report, is_turned_away ? "TURNED_AWAY" : "NOBODY",
+                     "see what is said about each of them",
+                     is_turned_away ? "nobody let you in" : "nobody could be reached");
         chat_give_up_lines(chat);
+        chat->exit_status = is_turned_away ? EXIT_TURNED_AWAY : EXIT_FAILED;
         chat_leave(chat, 0);
         return;
     }

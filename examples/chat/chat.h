@@ -2,8 +2,9 @@
  *
  * chat.h: one run of the program: the session, the people in it, and the lines on their way to
  * them. chat.c opens, decides when to send and when to leave; callbacks.c hears from Kith;
- * sending.c hands lines over; commands.c reads what was typed; trust.c asks about certificates;
- * console.c is the terminal at which that happens, where there is one.
+ * sending.c hands lines over; commands.c reads what was typed; trust.c asks about certificates and
+ * guests.c about who may come in; console.c is the terminal at which that happens, where there is
+ * one.
  */
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
@@ -12,7 +13,9 @@
 
 #include <kith/kith.h>
 
+#include "asks.h"
 #include "editor.h"
+#include "guests.h"
 #include "input.h"
 #include "keyfile.h"
 #include "keys.h"
@@ -32,10 +35,11 @@ enum {
 
 /* One --connect. */
 struct chat_dial {
-    const char *url;
-    int is_decided; /* an attempt has ended, one way or the other */
-    int is_trying;  /* the last attempt failed, and another will follow */
-    int is_lost;    /* a connection was there and broke: to be dialled again */
+    const char *url;                         /* or an invitation */
+    char shown[OPTIONS_SHOWN_BYTES_MAX + 1]; /* for it: of an invitation the first address */
+    int is_decided;                          /* an attempt has ended, one way or the other */
+    int is_trying;                           /* the last attempt failed, and another will follow */
+    int is_lost; /* a connection was there and broke: to be dialled again */
 };
 
 /* Where a person types: from keys to lines, and the rows on the screen that show them. */
@@ -55,6 +59,8 @@ struct chat {
     kith_loop *loop;
     kith_session *session; /* NULL before it is open and after it is closed */
     struct people people;
+    struct people banned; /* whom /unban may name */
+    struct asks asks;
     struct trust trust;
     struct ring ring;
     struct outbox outbox;
@@ -64,20 +70,22 @@ struct chat {
     size_t dials_undecided; /* of which no attempt has ended yet */
     size_t dials_live;      /* that have not seen their final event */
     size_t dials_failed;
-    uint64_t unsettled; /* messages of which the fate is not known */
-    int had_company;    /* somebody was connected at some time */
-    int is_interactive; /* a person types */
-    int may_redial;     /* lost connections are dialled again */
-    int is_quitting;    /* no more input is wanted */
-    int is_leaving;     /* the session closes */
-    int is_blind;       /* discovery does not work now, which was said */
+    size_t dials_turned_away; /* of which the other side did not want us */
+    uint64_t unsettled;       /* messages of which the fate is not known */
+    int had_company;          /* somebody was connected at some time */
+    int is_interactive;       /* a person types */
+    int may_redial;           /* lost connections are dialled again */
+    int is_quitting;          /* no more input is wanted */
+    int is_leaving;           /* the session closes */
+    int is_blind;             /* discovery does not work now, which was said */
     int exit_status;
 };
 
-/* Opens the loop and the session and begins to listen and to dial. Takes the keys from keyfile,
- * which may be wiped after. Gives 0, or -1 when all was said about what failed; chat_free() is due
- * in both cases. */
-int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile);
+/* Opens the loop and the session and begins to listen and to dial. Takes the keys from keyfile, and
+ * identity (NULL: a new one), which may be wiped after. Gives 0, or -1 when all was said about what
+ * failed; chat_free() is due in both cases. */
+int chat_open(struct chat *chat, const struct options *options, const struct keyfile *keyfile,
+              const kith_identity *identity);
 void chat_free(struct chat *chat);
 
 /* After every turn of the loop: sends what can be sent, leaves when it is time. */
@@ -144,9 +152,9 @@ void status_write(const struct chat *chat, char *out, size_t room);
 
 /* ---- complete.c ---- */
 
-/* The tabulator was pressed: completes a command, or the name behind /to. Gives 0, or -1 where
+/* The tabulator was pressed: completes a command, or the name behind one. Gives 0, or -1 where
  * there is nothing to complete, or too much. */
-int complete_line(struct editor *editor, const struct people *people);
+int complete_line(struct editor *editor, const struct people *people, const struct people *banned);
 
 /* ---- sending.c ---- */
 

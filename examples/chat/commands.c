@@ -50,9 +50,17 @@ static void take_command(struct chat *chat, const char *line, size_t bytes)
     } else if (is_command(line, "/stats", &rest)) {
         report_stats(&chat->report, chat->session, &chat->people);
     } else if (is_command(line, "/accept", &rest)) {
-        trust_answer(chat, rest, 1);
+        asks_command(chat, rest, 1);
     } else if (is_command(line, "/reject", &rest)) {
-        trust_answer(chat, rest, 0);
+        asks_command(chat, rest, 0);
+    } else if (is_command(line, "/invite", &rest)) {
+        guests_invite(chat);
+    } else if (is_command(line, "/kick", &rest)) {
+        guests_kick(chat, rest);
+    } else if (is_command(line, "/ban", &rest)) {
+        guests_ban(chat, rest);
+    } else if (is_command(line, "/unban", &rest)) {
+        guests_unban(chat, rest);
     } else if (is_command(line, "/distrust", &rest)) {
         trust_revoke(chat, rest);
     } else if (is_command(line, "/key", &rest)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * complete.c: what the tabulator does: the rest of a command, or of the name behind /to or
- * /distrust, as far as only one thing can be meant.
+ * complete.c: what the tabulator does: the rest of a command, or of the name behind one, as far as
+ * only one thing can be meant.
  */
 #include <string.h>
 
@@ -35,20 +35,34 @@ static void consider(struct candidates *found, const char *candidate)
     found->rest[same] = '\0';
 }
 
-int complete_line(struct editor *editor, const struct people *people)
+/* Whom the command at the start of text may name, or NULL. */
+static const struct people *meant_by(const char *text, size_t bytes, const struct people *people,
+                                     const struct people *banned)
 {
-    static const char *const commands[] = {"/to",       "/peers", "/stats", "/accept", "/reject",
-                                           "/distrust", "/key",   "/help",  "/quit"};
+    static const char *const with_names[] = {"/to ", "/kick ", "/ban ", "/distrust "};
+    for (size_t i = 0; i < sizeof with_names / sizeof with_names[0]; i++) {
+        if (strncmp(text, with_names[i], bytes) == 0) {
+            return people;
+        }
+    }
+    return strncmp(text, "/unban ", bytes) == 0 ? banned : NULL;
+}
+
+int complete_line(struct editor *editor, const struct people *people, const struct people *banned)
+{
+    static const char *const commands[] = {"/to",     "/peers", "/stats", "/accept", "/reject",
+                                           "/kick",   "/ban",   "/unban", "/key",    "/distrust",
+                                           "/invite", "/help",  "/quit"};
     struct candidates found = {editor->text, editor->cursor, "", 0};
     if (editor->cursor != editor->bytes || editor->text[0] != '/') {
         return -1;
     }
     const size_t command = strcspn(editor->text, " ") + 1;
-    if (strncmp(editor->text, "/to ", command) == 0 ||
-        strncmp(editor->text, "/distrust ", command) == 0) {
+    const struct people *const meant = meant_by(editor->text, command, people, banned);
+    if (meant != NULL) {
         found.typed += command;
         found.typed_bytes -= command;
-        for (const struct person *person = people->first; person != NULL; person = person->next) {
+        for (const struct person *person = meant->first; person != NULL; person = person->next) {
             consider(&found, person->shown);
         }
     } else {

@@ -115,7 +115,7 @@ static int take_key(struct chat *chat, struct key key)
         finish_line(chat);
         break;
     case EDITOR_COMPLETE:
-        if (complete_line(&console->editor, &chat->people) != 0) {
+        if (complete_line(&console->editor, &chat->people, &chat->banned) != 0) {
             console->is_refused = 1;
         }
         break;

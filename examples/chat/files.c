@@ -14,13 +14,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int is_shared_file(const struct stat *about)
+{
+    return S_ISREG(about->st_mode) && (about->st_mode & (S_IRWXG | S_IRWXO)) != 0;
+}
+
 int files_read(const char *path, void *out, size_t room, size_t *bytes)
+{
+    int ignored;
+    return files_read_private(path, out, room, bytes, &ignored);
+}
+
+int files_read_private(const char *path, void *out, size_t room, size_t *bytes, int *is_shared)
 {
     char one_more;
     struct stat about;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     int error = fd < 0 ? errno : fstat(fd, &about) != 0 ? errno : 0;
     *bytes = 0;
+    *is_shared = error == 0 && is_shared_file(&about);
     if (error == 0 && S_ISDIR(about.st_mode)) {
         error = EISDIR;
     }
@@ -56,7 +68,9 @@ static int write_all(int fd, const char *contents, size_t bytes)
     return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno;
 }
 
-int files_replace(const char *path, const void *contents, size_t bytes)
+/* Writes a file beside path, and puts it there with place(), rename() or link(). */
+static int write_beside(const char *path, const void *contents, size_t bytes,
+                        int (*place)(const char *from, const char *to))
 {
     const size_t room = strlen(path) + sizeof ".XXXXXX";
     char *const other = malloc(room);
@@ -69,19 +83,28 @@ int files_replace(const char *path, const void *contents, size_t bytes)
     if (fd >= 0 && close(fd) != 0 && error == 0) {
         error = errno;
     }
-    if (error == 0 && rename(other, path) != 0) {
+    if (error == 0 && place(other, path) != 0) {
         error = errno;
     }
-    if (error != 0 && fd >= 0) {
+    if (fd >= 0 && (error != 0 || place == link)) {
         unlink(other);
     }
     free(other);
     return error;
 }
 
+int files_create(const char *path, const void *contents, size_t bytes)
+{
+    return write_beside(path, contents, bytes, link);
+}
+
+int files_replace(const char *path, const void *contents, size_t bytes)
+{
+    return write_beside(path, contents, bytes, rename);
+}
+
 int files_is_shared(const char *path)
 {
     struct stat about;
-    return stat(path, &about) == 0 && S_ISREG(about.st_mode) &&
-           (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+    return stat(path, &about) == 0 && is_shared_file(&about);
 }

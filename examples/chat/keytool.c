@@ -4,8 +4,8 @@
  */
 #define _GNU_SOURCE /* isatty, dprintf */
 
-#include "guard.h"
 #include "keytool.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -16,6 +16,7 @@
 #include "chat.h"
 #include "files.h"
 #include "guard.h"
+#include "identityfile.h"
 #include "keytool.h"
 #include "signals.h"
 
@@ -73,6 +74,23 @@ static int load_keys(const struct options *options, struct keyfile *keyfile)
     if (options->key_file != NULL ? keyfile->is_shared : files_is_shared(secret)) {
         fprintf(stderr, "kith-chat: warning: others can read %s: say `chmod 600 %s`\n", secret,
                 secret);
+    }
+    return EXIT_OK;
+}
+
+/* Fills identity where one is asked for. Gives an exit status. */
+static int load_identity(const struct options *options, kith_identity *identity)
+{
+    struct report report;
+    struct identityfile_problem problem;
+    if (options->identity_file == NULL) {
+        return EXIT_OK;
+    }
+    report_init(&report, options);
+    guard_process();
+    if (identityfile_load(options->identity_file, identity, &problem) != 0) {
+        report_error(&report, "IDENTITY", problem.hint, "%s", problem.text);
+        return EXIT_USAGE;
     }
     return EXIT_OK;
 }
@@ -156,14 +174,21 @@ static int chat_main(const struct options *options)
 {
     static struct keyfile keyfile; /* static: too large for some stacks */
     static struct chat chat;
+    kith_identity identity;
     int ends = 0;
     int status = load_keys(options, &keyfile);
+    if (status == EXIT_OK) {
+        status = load_identity(options, &identity);
+    }
     if (status != EXIT_OK) {
+        keyfile_wipe(&keyfile);
         return status;
     }
     const int signals_fd = signals_open(console_is_wanted(options));
-    const int is_open = chat_open(&chat, options, &keyfile) == 0;
+    const int is_open =
+        chat_open(&chat, options, &keyfile, options->identity_file != NULL ? &identity : NULL) == 0;
     keyfile_wipe(&keyfile);
+    kith_identity_wipe(&identity);
     if (is_open) {
         ends = run(&chat, signals_fd);
     }

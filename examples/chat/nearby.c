@@ -39,7 +39,7 @@ int nearby_open(struct chat *chat)
     if (options->listen_count > 0) {
         err = kith_advertise(chat->session, &ad, NULL);
     }
-    if (err == KITH_OK) {
+    if (err == KITH_OK && options->topology != KITH_ROLE_SERVER) { /* which dials nobody */
         err = kith_browse(chat->session, &look, NULL);
     }
     return err == KITH_OK ? 0 : cannot(chat, err);

@@ -89,7 +89,6 @@ enum {
     OPTION_COLOUR,
     OPTION_REDIAL,
     OPTION_NO_REDIAL,
-    OPTION_NO_INTRODUCTIONS,
     OPTION_CERT,
     OPTION_CERT_KEY,
     OPTION_CA,
@@ -102,6 +101,13 @@ enum {
     OPTION_SERVICE,
     OPTION_INTERFACES,
     OPTION_BROWSE,
+    OPTION_TOPOLOGY,
+    OPTION_IDENTITY,
+    OPTION_ASK,
+    OPTION_CONTEXT,
+    OPTION_MAX_PEERS,
+    OPTION_NO_INTRODUCTIONS,
+    OPTION_DEADLINE,
     OPTION_VERSION,
     OPTION_HELP = 'h'
 };
@@ -122,7 +128,6 @@ static const struct option known[] = {
     {"color", required_argument, NULL, OPTION_COLOUR},
     {"redial", no_argument, NULL, OPTION_REDIAL},
     {"no-redial", no_argument, NULL, OPTION_NO_REDIAL},
-    {"no-introductions", no_argument, NULL, OPTION_NO_INTRODUCTIONS},
     {"cert", required_argument, NULL, OPTION_CERT},
     {"cert-key", required_argument, NULL, OPTION_CERT_KEY},
     {"ca", required_argument, NULL, OPTION_CA},
@@ -135,6 +140,13 @@ static const struct option known[] = {
     {"service", required_argument, NULL, OPTION_SERVICE},
     {"interfaces", required_argument, NULL, OPTION_INTERFACES},
     {"browse", no_argument, NULL, OPTION_BROWSE},
+    {"topology", required_argument, NULL, OPTION_TOPOLOGY},
+    {"identity", required_argument, NULL, OPTION_IDENTITY},
+    {"ask", no_argument, NULL, OPTION_ASK},
+    {"context", required_argument, NULL, OPTION_CONTEXT},
+    {"max-peers", required_argument, NULL, OPTION_MAX_PEERS},
+    {"no-introductions", no_argument, NULL, OPTION_NO_INTRODUCTIONS},
+    {"deadline", required_argument, NULL, OPTION_DEADLINE},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -150,16 +162,63 @@ static int add_url(const char **urls, size_t *count, const char *url, const char
     return 0;
 }
 
+/* A whole number of the range, into *number. */
+static int read_number(const char *option, const char *text, long min, long max, const char *hint,
+                       long *number, struct options_problem *problem)
+{
+    char *end;
+    *number = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || *number < min || *number > max) {
+        return wrong(problem, hint, "%s: not %.40s", option, text);
+    }
+    return 0;
+}
+
 static int set_resume_window(struct options *options, const char *text,
                              struct options_problem *problem)
 {
-    char *end;
-    const long seconds = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || seconds > 3600) {
-        return wrong(problem, "give seconds, 0 to 3600; 0 is not to wait",
-                     "--resume-window: not %.40s", text);
+    long seconds;
+    if (read_number("--resume-window", text, 0, 3600, "give seconds, 0 to 3600; 0 is not to wait",
+                    &seconds, problem) != 0) {
+        return -1;
     }
     options->resume_window_s = (int)seconds;
+    return 0;
+}
+
+static int set_deadline(struct options *options, const char *text, struct options_problem *problem)
+{
+    long seconds;
+    if (read_number("--deadline", text, 1, 2400, "give seconds, 1 to 2400", &seconds, problem) !=
+        0) {
+        return -1;
+    }
+    options->deadline_s = (unsigned)seconds;
+    return 0;
+}
+
+static int set_max_peers(struct options *options, const char *text, struct options_problem *problem)
+{
+    long count;
+    if (read_number("--max-peers", text, 1, 65536, "give a number, 1 to 65536", &count, problem) !=
+        0) {
+        return -1;
+    }
+    options->max_peers = (unsigned)count;
+    return 0;
+}
+
+static int set_context(struct options *options, const char *text, struct options_problem *problem)
+{
+    if (strlen(text) > KITH_CONTEXT_BYTES_MAX) {
+        return wrong(problem, "say less", "--context: at most %d bytes, and this has %zu",
+                     KITH_CONTEXT_BYTES_MAX, strlen(text));
+    }
+    if (!text_is_clean(text)) {
+        return wrong(problem, "say it in letters of UTF-8",
+                     "--context: this is no UTF-8, or there are control characters in it");
+    }
+    options->context = text;
     return 0;
 }
 
@@ -189,6 +248,14 @@ static int set_trust(struct options *options, const char *how, struct options_pr
     const int chosen = choose("--trust", how, words, "say ask or never", problem);
     options->trust = chosen >= 0 ? (enum options_trust)chosen : options->trust;
     options->trust_is_given = 1;
+    return chosen < 0 ? -1 : 0;
+}
+
+static int set_topology(struct options *options, const char *what, struct options_problem *problem)
+{
+    static const char *const words[] = {"star", "server", "client", NULL}; /* as in kith_role */
+    const int chosen = choose("--topology", what, words, "say star, server or client", problem);
+    options->topology = chosen >= 0 ? (kith_role)chosen : options->topology;
     return chosen < 0 ? -1 : 0;
 }
 
@@ -259,14 +326,42 @@ static int take_discovery(struct options *options, int option, struct options_pr
     }
 }
 
-static int take(struct options *options, int option, struct options_problem *problem)
+/* The options about who takes part, and how long. Gives 1 when it is none of them. */
+static int take_session(struct options *options, int option, struct options_problem *problem)
 {
     switch (option) {
     case OPTION_NAME:
         return set_name(options, optarg, problem);
     case OPTION_SESSION:
         options->session = optarg;
+        options->session_is_given = 1;
         return check_name("--session", "the name of a session", optarg, problem);
+    case OPTION_TOPOLOGY:
+        return set_topology(options, optarg, problem);
+    case OPTION_IDENTITY:
+        return set_file(&options->identity_file, "--identity", problem);
+    case OPTION_ASK:
+        options->ask = 1;
+        return 0;
+    case OPTION_CONTEXT:
+        return set_context(options, optarg, problem);
+    case OPTION_MAX_PEERS:
+        return set_max_peers(options, optarg, problem);
+    case OPTION_NO_INTRODUCTIONS:
+        options->introductions = KITH_INTRODUCTIONS_OFF;
+        return 0;
+    case OPTION_DEADLINE:
+        return set_deadline(options, optarg, problem);
+    case OPTION_RESUME_WINDOW:
+        return set_resume_window(options, optarg, problem);
+    default:
+        return take_discovery(options, option, problem);
+    }
+}
+
+static int take(struct options *options, int option, struct options_problem *problem)
+{
+    switch (option) {
     case OPTION_KEY:
         if (options->key_file != NULL) {
             return wrong(problem, "put all keys into one file, the one to dial with first",
@@ -290,8 +385,6 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_NEW_KEY:
         options->new_key = optarg;
         break;
-    case OPTION_RESUME_WINDOW:
-        return set_resume_window(options, optarg, problem);
     case OPTION_SHOW_KEY:
         options->show_key = 1;
         break;
@@ -306,9 +399,6 @@ static int take(struct options *options, int option, struct options_problem *pro
     case OPTION_NO_REDIAL:
         options->redial = OPTIONS_REDIAL_NO;
         break;
-    case OPTION_NO_INTRODUCTIONS:
-        options->no_introductions = 1;
-        break;
     case OPTION_TLS12:
         options->tls12 = 1;
         break;
@@ -319,7 +409,7 @@ static int take(struct options *options, int option, struct options_problem *pro
         options->version = 1;
         break;
     default:
-        return take_discovery(options, option, problem);
+        return take_session(options, option, problem);
     }
     return 0;
 }
@@ -331,13 +421,38 @@ static int check_scheme(const struct options *options, const char *url,
 {
     const int is_plain = options->security == KITH_SECURITY_NONE;
     if (!is_plain && strncasecmp(url, "ws:", 3) == 0) {
-        return wrong(problem, "write wss://, or --insecure alone to talk in clear",
+        return wrong(problem, "write wss:// or quic://, or --insecure alone to talk in clear",
                      "%.200s is not encrypted, and %s asks for encryption", url,
                      options->security == KITH_SECURITY_PSK ? "--key" : "a certificate");
     }
-    if (is_plain && strncasecmp(url, "wss:", 4) == 0) {
+    if (is_plain && (strncasecmp(url, "wss:", 4) == 0 || strncasecmp(url, "quic:", 5) == 0)) {
         return wrong(problem, "write ws://, or --key FILE instead of --insecure",
                      "%.200s is encrypted, and --insecure asks for no encryption", url);
+    }
+    return 0;
+}
+
+int options_is_invitation(const char *url)
+{
+    return strncasecmp(url, "kith:", 5) == 0;
+}
+
+/* Whoever was invited need not be told the session's name as well. */
+static int take_session_of_invitation(struct options *options, struct options_problem *problem)
+{
+    for (size_t i = 0; i < options->connect_count; i++) {
+        if (!options_is_invitation(options->connect[i])) {
+            continue;
+        }
+        options->invitation.size = sizeof options->invitation;
+        if (kith_invitation_parse(options->connect[i], &options->invitation) != KITH_OK) {
+            return wrong(problem, "put it in quotes, for the shell; or have it sent again",
+                         "--connect kith:...: %s", kith_detail());
+        }
+        if (!options->session_is_given) {
+            options->session = options->invitation.session_name;
+        }
+        break;
     }
     return 0;
 }
@@ -423,6 +538,20 @@ static int check_certificates(const struct options *options, struct options_prob
     return 0;
 }
 
+static int check_topology(const struct options *options, struct options_problem *problem)
+{
+    if (options->topology == KITH_ROLE_CLIENT && options->listen_count == 0 &&
+        options->connect_count == 0 && options->no_discovery) {
+        return wrong(problem, "say --connect URL",
+                     "a client has to know where its server is, and listens only where it is told");
+    }
+    if (options->topology != KITH_ROLE_STAR && options->introductions == KITH_INTRODUCTIONS_OFF) {
+        return wrong(problem, "leave --no-introductions out",
+                     "servers and clients are never introduced to each other");
+    }
+    return 0;
+}
+
 /* What concerns a key file and starts no chat. */
 static int check_alone(const struct options *options, struct options_problem *problem)
 {
@@ -476,11 +605,14 @@ static int check(struct options *options, int is_more, struct options_problem *p
         (options->security == KITH_SECURITY_PKI && check_certificates(options, problem) != 0)) {
         return -1;
     }
-    if (options->listen_count == 0 &&
+    if (check_topology(options, problem) != 0) {
+        return -1;
+    }
+    if (options->listen_count == 0 && options->topology != KITH_ROLE_CLIENT &&
         (options->security != KITH_SECURITY_PKI || options->cert_file != NULL)) {
         options->listen[options->listen_count++] = "any://*:0";
     }
-    return check_schemes(options, problem);
+    return take_session_of_invitation(options, problem) == 0 ? check_schemes(options, problem) : -1;
 }
 
 int options_read(struct options *options, int argc, char **argv, struct options_problem *problem)

@@ -9,10 +9,11 @@
 
 #include <kith/kith.h>
 
-#define OPTIONS_URLS_MAX 64 /* each of --listen and --connect; a session takes 64 listeners */
+#define OPTIONS_SHOWN_BYTES_MAX 200 /* of a --connect, to name it */
+#define OPTIONS_URLS_MAX        64 /* each of --listen and --connect; a session takes 64 listeners */
 
 /* Exit statuses, as --help tells them. */
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TURNED_AWAY = 3 };
 
 enum options_colour { OPTIONS_COLOUR_AUTO, OPTIONS_COLOUR_ALWAYS, OPTIONS_COLOUR_NEVER };
 enum options_redial { OPTIONS_REDIAL_AUTO, OPTIONS_REDIAL_YES, OPTIONS_REDIAL_NO };
@@ -21,6 +22,8 @@ enum options_trust { OPTIONS_TRUST_ASK, OPTIONS_TRUST_NEVER }; /* a certificate 
 struct options {
     char name[KITH_NAME_BYTES_MAX + 1]; /* as given, or the login name */
     const char *session;
+    int session_is_given;
+    kith_invitation_info invitation; /* the first --connect that is one; it names the session */
     kith_security security; /* which of the three ways: --insecure, --key, or certificates */
     const char *key_file;   /* NULL without --key */
     const char *new_key;    /* not NULL: make a key there and do nothing else */
@@ -39,13 +42,19 @@ struct options {
     enum options_trust trust;
     int client_certs_are_given;
     kith_client_certificates client_certs;
-    int tls12;           /* take and dial TLS 1.2 where the other side has nothing better */
-    int resume_window_s; /* -1 = not given, 0 = off */
+    int tls12; /* take and dial TLS 1.2 where the other side has nothing better */
+    kith_role topology;
+    kith_introductions introductions;
+    const char *identity_file; /* NULL: somebody new each time */
+    int ask;                   /* before letting in whoever comes by itself */
+    const char *context;       /* for whoever is asked about us; NULL: nothing */
+    unsigned max_peers;        /* 0 = not given */
+    unsigned deadline_s;       /* of silence, after which a connection is dead; 0 = not given */
+    int resume_window_s;       /* -1 = not given, 0 = off */
     int insecure;
     int json;
     enum options_colour colour;
     enum options_redial redial; /* AUTO: where a person waits */
-    int no_introductions;       /* who connects to one member is not told of the others */
     int no_discovery;           /* nobody is looked for on the network, and we are not told of */
     int browse;                 /* show who is there, and do nothing else */
     const char *service;        /* of discovery; NULL: Kith's own */
@@ -64,6 +73,9 @@ struct options_problem {
 /* Fills options from the arguments, which it keeps pointing to. Gives 0, or -1 with *problem
  * filled. options->json is right even then, as far as the arguments were read. */
 int options_read(struct options *options, int argc, char **argv, struct options_problem *problem);
+
+/* 1 when what was given to --connect is an invitation, to be followed, and not a URL. */
+int options_is_invitation(const char *url);
 
 /* ---- help.c ---- */
 

@@ -80,6 +80,17 @@ void people_refresh(struct person *person)
     snprintf(person->address, sizeof person->address, "%s", info.remote_address);
 }
 
+static void append(struct people *people, struct person *person)
+{
+    struct person **end = &people->first;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = person;
+    people->count++;
+    relabel(people);
+}
+
 struct person *people_add(struct people *people, kith_peer *peer)
 {
     struct person *const person = calloc(1, sizeof *person);
@@ -89,8 +100,8 @@ struct person *people_add(struct people *people, kith_peer *peer)
     person->peer = peer;
     person->level = KITH_LEVEL_NONE;
     snprintf(person->name, sizeof person->name, "%s", kith_peer_name(peer));
-    const kith_id id = kith_peer_id(peer);
-    kith_id_format(&id, person->id);
+    person->kith_id = kith_peer_id(peer);
+    kith_id_format(&person->kith_id, person->id);
     size_t digits = 0;
     for (const char *c = person->id; *c != '\0'; c++) {
         if (*c != '-') {
@@ -99,14 +110,22 @@ struct person *people_add(struct people *people, kith_peer *peer)
     }
     people_refresh(person);
     kith_peer_set_user(peer, person);
-    struct person **end = &people->first;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = person;
-    people->count++;
-    relabel(people);
+    append(people, person);
     return person;
+}
+
+struct person *people_remember(struct people *people, const struct person *person)
+{
+    struct person *const copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *person;
+    copy->peer = NULL;
+    copy->next = NULL;
+    copy->is_owed = copy->is_waiting = 0;
+    append(people, copy);
+    return copy;
 }
 
 void people_remove(struct people *people, struct person *person)

@@ -23,7 +23,8 @@
 /* A connected peer: what is worth remembering of it, also for the moment when it has gone. */
 struct person {
     struct person *next;
-    kith_peer *peer; /* lives as long as the person */
+    kith_peer *peer; /* lives as long as the person; NULL: it is only remembered */
+    kith_id kith_id;
     char id[37];     /* as text */
     char digits[33]; /* the id's hex digits alone */
     char name[KITH_NAME_BYTES_MAX + 1];
@@ -49,6 +50,9 @@ struct people {
 
 /* Adds a connected peer and sets the peer's user pointer to its person. NULL: out of memory. */
 struct person *people_add(struct people *people, kith_peer *peer);
+
+/* Adds a copy of a person, without its peer: somebody to be remembered. NULL: out of memory. */
+struct person *people_remember(struct people *people, const struct person *person);
 
 /* Notes how the person is connected now, which is another way after a lost connection. */
 void people_refresh(struct person *person);

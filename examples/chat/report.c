@@ -120,6 +120,10 @@ void report_open(struct report *report, const kith_session *session)
         json_text(&json, "name", options->name);
         json_text(&json, "session", options->session);
         json_text(&json, "security", security);
+        json_text(&json, "topology",
+                  options->topology == KITH_ROLE_STAR     ? "star"
+                  : options->topology == KITH_ROLE_SERVER ? "server"
+                                                          : "client");
         json_text(&json, "version", kith_version());
         report_end(report, &json);
         return;
@@ -145,8 +149,12 @@ static void say_reachable(struct report *report, const char *url)
                                 ? "--cert FILE --cert-key FILE"
                                 : "--trust ask";
     const int is_default = strcmp(options->session, "kith-chat") == 0;
-    report_line(report, "listening: others connect with kith-chat %s%s%s --connect %s", how,
-                is_default ? "" : " --session ", is_default ? "" : options->session, url);
+    report_line(report, "listening: others connect with kith-chat %s%s%s%s --connect %s", how,
+                is_default ? "" : " --session ", is_default ? "" : options->session,
+                options->topology == KITH_ROLE_STAR     ? ""
+                : options->topology == KITH_ROLE_SERVER ? " --topology client"
+                                                        : " --topology server",
+                url);
 }
 
 void report_listening(struct report *report, const char *url, const char *asked)
@@ -201,6 +209,18 @@ static const char *dial_hint(kith_reason reason, kith_security security)
         return "each side has to trust what the other one shows: see --cert, --ca and /accept";
     case KITH_REASON_SESSION:
         return "both sides need the same --session";
+    case KITH_REASON_REJECTED:
+        return "whoever is there was asked, and said no; --context tells them who you are";
+    case KITH_REASON_BANNED:
+        return "whoever is there has to say /unban";
+    case KITH_REASON_KICKED:
+        return "whoever is there has sent you away";
+    case KITH_REASON_FULL:
+        return "whoever is there says how many with --max-peers";
+    case KITH_REASON_ROLE:
+        return "all say --topology star, or one says server and the others client";
+    case KITH_REASON_ID_IN_USE:
+        return "another program with the file of --identity is running: give each its own";
     case KITH_REASON_SELF:
         return "give the URL of another chat";
     case KITH_REASON_NOT_KITH:

@@ -14,6 +14,7 @@
 
 #include <kith/kith.h>
 
+#include "asks.h"
 #include "options.h"
 #include "people.h"
 #include "ring.h"
@@ -84,13 +85,25 @@ void report_help(struct report *report);
 
 /* Our certificate, for the other side to compare. */
 void report_own_certificate(struct report *report, const struct certificate *own);
-/* A question about a certificate; what became of it: answered, or over by itself. */
+/* A question about a certificate; what became of a question of either kind: answered, or over by
+ * itself. */
 void report_question(struct report *report, const struct ask *ask);
 void report_answer(struct report *report, const struct ask *ask, kith_reason reason);
 /* A certificate was refused without a question. */
 void report_refused(struct report *report, const struct ask *ask, const char *why);
 /* Somebody's certificate is refused from now on. */
 void report_distrusted(struct report *report, const struct person *person);
+
+/* ---- report_guests.c ---- */
+
+/* An invitation, to be sent to somebody. */
+void report_invite(struct report *report, const char *text);
+/* A question about somebody who wants to come in; or the answer was no without one. */
+void report_invitation(struct report *report, const struct ask *ask);
+void report_turned_away(struct report *report, const struct ask *ask, const char *why);
+/* Somebody has to go, for now or for good; and who may not come back. */
+void report_put_out(struct report *report, const struct person *person, int is_banned);
+void report_bans(struct report *report, const struct people *banned);
 
 /* How a person is called: by its label, on a screen as people.h says. */
 const char *report_label(const struct report *report, const struct person *person);

@@ -18,6 +18,11 @@ static kith_peer_info ask(const struct person *person)
     return info;
 }
 
+static int is_out_of_reach(const struct person *person)
+{
+    return kith_peer_get_state(person->peer) == KITH_PEER_INTERRUPTED;
+}
+
 void report_peers(struct report *report, const struct people *people)
 {
     if (report->json) {
@@ -28,6 +33,7 @@ void report_peers(struct report *report, const struct people *people)
             json_open(&json, NULL, '{');
             report_put_person(&json, person);
             json_number(&json, "rtt_us", ask(person).rtt_us);
+            json_text(&json, "state", is_out_of_reach(person) ? "interrupted" : "connected");
             json_close(&json, '}');
         }
         json_close(&json, ']');
@@ -40,9 +46,11 @@ void report_peers(struct report *report, const struct people *people)
         if (rtt_us > 0) {
             snprintf(rtt, sizeof rtt, "%.3f ms", rtt_us / 1000.0);
         }
-        report_line(report, "%s  %.8s  %s %s  %s  %s  %s", report_label(report, person), person->id,
-                    person->transport, person->cipher[0] != '\0' ? person->cipher : "not encrypted",
-                    people_level_name(person->level), person->address, rtt);
+        report_line(report, "%s  %.8s  %s %s  %s  %s  %s%s", report_label(report, person),
+                    person->id, person->transport,
+                    person->cipher[0] != '\0' ? person->cipher : "not encrypted",
+                    people_level_name(person->level), person->address, rtt,
+                    is_out_of_reach(person) ? "  OUT OF REACH" : "");
     }
     if (people->count == 0) {
         report_line(report, "nobody is connected");
@@ -167,8 +175,12 @@ void report_help(struct report *report)
         "/to NAME TEXT  say it to one; NAME#1a2b tells people of the same name apart",
         "/peers         who is connected, and how",
         "/stats         what has gone to and fro",
-        "/accept [N]    trust the certificate that question N is about",
-        "/reject [N]    do not",
+        "/accept [N]    yes to question N: trust the certificate, or let in who asks",
+        "/reject [N]    no",
+        "/invite        an invitation as text, for others to give to --connect",
+        "/kick NAME [TEXT]  put somebody out, who may come back",
+        "/ban [NAME [TEXT]] put somebody out for good; alone: who is banned",
+        "/unban NAME    let in again",
         "/distrust NAME refuse somebody's certificate from now on",
         "/key [...]     keys in use; add FILE, use FILE, remove NAME [--disconnect]",
         "/help          this",

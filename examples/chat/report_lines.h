@@ -19,6 +19,13 @@ void report_flush(struct report *report);
 /* The members that say who a person is and how the connection to it is made. */
 void report_put_person(struct json *json, const struct person *person);
 
+/* The event about what became of a question. */
+void report_put_answer(struct report *report, const struct ask *ask, const char *answer,
+                       const char *why);
+
+/* The line about what a question about somebody who wants to come in was answered. */
+void report_guest_answer(struct report *report, const struct ask *ask);
+
 /* Before anything is written: makes room on the screen where there is one; for a line of the chat
  * also the time. */
 void report_make_room(struct report *report);

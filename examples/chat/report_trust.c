@@ -94,8 +94,8 @@ void report_question(struct report *report, const struct ask *ask)
         report_line(report, "question %u: %s, dialled as %s, shows the certificate of", ask->number,
                     ask->address, ask->host);
     } else {
-        report_line(report, "question %u: %s, who dials you, shows the certificate of", ask->number,
-                    ask->address);
+        report_line(report, "question %u: %s, %s, shows the certificate of", ask->number,
+                    ask->address, ask->is_ours ? "dialled" : "who dials you");
     }
     report_line(report, "  %s", or_nobody(shown->subject));
     report_line(report, "  issued by %s", or_nobody(shown->issuer));
@@ -115,33 +115,41 @@ void report_question(struct report *report, const struct ask *ask)
                 ask->number, ask->number, (unsigned)(ask->timeout_ms / 1000));
 }
 
-static void put_answer_event(struct report *report, const struct ask *ask, const char *answer,
-                             const char *why)
+void report_put_answer(struct report *report, const struct ask *ask, const char *answer,
+                       const char *why)
 {
     struct json json;
-    char hex[SHA256_HEX_BYTES + 1];
-    sha256_hex(ask->certificate.sha256, hex);
+    char hex[SHA256_HEX_BYTES + 1] = "", id[37] = "";
+    if (ask->kind == ASK_CERTIFICATE) {
+        sha256_hex(ask->certificate.sha256, hex);
+    } else {
+        kith_id_format(&ask->id, id);
+    }
     report_begin(report, &json, "answer");
     json_number(&json, "number", ask->number);
     json_text(&json, "answer", answer);
     json_text(&json, "why", why);
     json_text(&json, "address", ask->address);
     json_text(&json, "sha256", hex);
+    json_text(&json, "id", id);
+    json_text(&json, "name", ask->name);
     report_end(report, &json);
 }
 
 void report_answer(struct report *report, const struct ask *ask, kith_reason reason)
 {
     if (report->json) {
-        put_answer_event(report, ask,
-                         !ask->is_answered  ? "LAPSED"
-                         : ask->is_accepted ? "ACCEPTED"
-                                            : "REFUSED",
-                         reason != KITH_REASON_NONE ? kith_reason_text(reason) : "");
+        report_put_answer(report, ask,
+                          !ask->is_answered  ? "LAPSED"
+                          : ask->is_accepted ? "ACCEPTED"
+                                             : "REFUSED",
+                          reason != KITH_REASON_NONE ? kith_reason_text(reason) : "");
     } else if (!ask->is_answered) {
         report_line(report, "question %u is over: %s", ask->number,
                     reason == KITH_REASON_TIMEOUT ? "not answered in time, so refused"
                                                   : "the connection has ended");
+    } else if (ask->kind == ASK_INVITATION) {
+        report_guest_answer(report, ask);
     } else {
         report_line(report, "question %u: %s the certificate of %s", ask->number,
                     ask->is_accepted ? "accepted" : "refused", or_nobody(ask->certificate.subject));
@@ -151,7 +159,7 @@ void report_answer(struct report *report, const struct ask *ask, kith_reason rea
 void report_refused(struct report *report, const struct ask *ask, const char *why)
 {
     if (report->json) {
-        put_answer_event(report, ask, "REFUSED", why);
+        report_put_answer(report, ask, "REFUSED", why);
         return;
     }
     char groups[SHA256_HALF_CHARACTERS + 1];

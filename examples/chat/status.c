@@ -71,13 +71,13 @@ void status_write(const struct chat *chat, char *out, size_t room)
         add(&line, " | ");
         add_person(&line, person);
     }
-    if (chat->trust.count > 0) {
-        add(&line, " | %zu %s: /accept or /reject", chat->trust.count,
-            chat->trust.count == 1 ? "question" : "questions");
+    if (chat->asks.count > 0) {
+        add(&line, " | %zu %s: /accept or /reject", chat->asks.count,
+            chat->asks.count == 1 ? "question" : "questions");
     }
     for (size_t i = 0; i < chat->options->connect_count; i++) {
         if (chat->dials[i].is_trying) {
-            add(&line, " | trying %s", chat->dials[i].url);
+            add(&line, " | trying %s", chat->dials[i].shown);
         }
     }
 }

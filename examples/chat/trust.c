@@ -5,11 +5,12 @@
 #include "trust.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "chat.h"
 #include "files.h"
+
+static const char NOT_TRUSTED[] = "the certificate is not trusted";
 
 /* ---- before the session begins ---- */
 
@@ -57,12 +58,6 @@ void trust_introduce(struct chat *chat)
 
 void trust_free(struct trust *trust)
 {
-    while (trust->first != NULL) {
-        struct ask *const ask = trust->first;
-        trust->first = ask->next;
-        free(ask);
-    }
-    trust->count = 0;
     known_free(&trust->known);
 }
 
@@ -90,22 +85,16 @@ static enum known_verdict judge(const struct chat *chat, const struct ask *ask)
 /* Why nobody is asked; NULL where somebody is. */
 static const char *why_not_ask(const struct chat *chat, const struct ask *ask)
 {
-    if (chat->options->trust == OPTIONS_TRUST_NEVER) {
-        return "it is not trusted";
-    }
-    if (chat->is_quitting || chat->is_leaving) {
-        return "nobody is there to be asked";
-    }
-    if (ask->host[0] == '\0' && chat->trust.lapsed >= TRUST_LAPSED_MAX) {
-        return "too many questions have ended without an answer; /reject: to be asked again";
-    }
-    return chat->trust.count >= TRUST_ASKS_MAX ? "too many questions are open" : NULL;
+    return chat->options->trust == OPTIONS_TRUST_NEVER ? "it is not trusted"
+                                                       : asks_why_not(chat, ask);
 }
 
 static void fill(struct ask *ask, const kith_trust_question *question)
 {
     memset(ask, 0, sizeof *ask);
     ask->handle = question->ask;
+    ask->kind = ASK_CERTIFICATE;
+    ask->is_ours = question->dial != NULL;
     ask->doubts = question->doubts;
     ask->timeout_ms = question->timeout_ms;
     snprintf(ask->host, sizeof ask->host, "%s", question->name);
@@ -118,12 +107,11 @@ static void fill(struct ask *ask, const kith_trust_question *question)
 static void refuse(struct chat *chat, const struct ask *ask, const char *why)
 {
     report_refused(&chat->report, ask, why);
-    (void)kith_ask_answer(ask->handle, 0, "the certificate is not trusted");
+    (void)kith_ask_answer(ask->handle, 0, NOT_TRUSTED);
 }
 
 void trust_asked(struct chat *chat, const kith_trust_question *question)
 {
-    struct trust *const trust = &chat->trust;
     struct ask now;
     fill(&now, question);
     const enum known_verdict verdict = judge(chat, &now);
@@ -133,142 +121,38 @@ void trust_asked(struct chat *chat, const kith_trust_question *question)
     }
     const char *const why =
         verdict == KNOWN_REFUSED ? "it was refused before" : why_not_ask(chat, &now);
-    struct ask *const ask = why == NULL ? malloc(sizeof *ask) : NULL;
+    const struct ask *const ask = why == NULL ? asks_add(&chat->asks, &now) : NULL;
     if (ask == NULL) {
         refuse(chat, &now, why != NULL ? why : "out of memory");
         return;
     }
-    now.number = ++trust->last_number;
-    *ask = now;
-    struct ask **end = &trust->first;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = ask;
-    trust->count++;
     report_question(&chat->report, ask);
-}
-
-void trust_over(struct chat *chat, const kith_ask *handle, kith_reason reason)
-{
-    struct trust *const trust = &chat->trust;
-    struct ask **at = &trust->first;
-    while (*at != NULL && (*at)->handle != handle) {
-        at = &(*at)->next;
-    }
-    struct ask *const ask = *at;
-    if (ask == NULL) {
-        return; /* nobody was asked */
-    }
-    *at = ask->next;
-    trust->count--;
-    trust->is_unsure = trust->is_unsure || !ask->is_answered;
-    trust->lapsed += !ask->is_answered && ask->host[0] == '\0';
-    report_answer(&chat->report, ask, reason);
-    free(ask);
 }
 
 /* ---- answers ---- */
 
-static void answer(struct ask *ask, int is_accepted)
-{
-    ask->is_answered = 1;
-    ask->is_accepted = is_accepted;
-    (void)kith_ask_answer(ask->handle, is_accepted,
-                          is_accepted ? NULL : "the certificate is not trusted");
-}
-
 /* What is decided now may decide other questions as well. */
 static void answer_alike(struct chat *chat)
 {
-    for (struct ask *ask = chat->trust.first; ask != NULL; ask = ask->next) {
-        const enum known_verdict verdict = ask->is_answered ? KNOWN_NOTHING : judge(chat, ask);
+    for (struct ask *ask = chat->asks.first; ask != NULL; ask = ask->next) {
+        const int is_open = ask->kind == ASK_CERTIFICATE && !ask->is_answered;
+        const enum known_verdict verdict = is_open ? judge(chat, ask) : KNOWN_NOTHING;
         if (verdict != KNOWN_NOTHING) {
-            answer(ask, verdict == KNOWN_ACCEPTED);
+            asks_answer(ask, verdict == KNOWN_ACCEPTED, NOT_TRUSTED);
         }
     }
 }
 
-static size_t open_count(const struct trust *trust)
-{
-    size_t count = 0;
-    for (const struct ask *ask = trust->first; ask != NULL; ask = ask->next) {
-        count += !ask->is_answered;
-    }
-    return count;
-}
-
-/* A whole number from 1; 0 for anything else. */
-static unsigned number_of(const char *text)
-{
-    unsigned number = 0;
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c < '0' || *c > '9' || number > 100000000) {
-            return 0;
-        }
-        number = number * 10 + (unsigned)(*c - '0');
-    }
-    return number;
-}
-
-/* Whoever owns a certificate chooses the name in it: one that looks like a number is none. */
-static int is_meant(const struct ask *ask, const char *which)
-{
-    const int is_digits = *which != '\0' && which[strspn(which, "0123456789")] == '\0';
-    return !ask->is_answered &&
-           (*which == '\0' || (is_digits ? ask->number == number_of(which)
-                                         : ask->certificate.common_name[0] != '\0' &&
-                                               strcmp(ask->certificate.common_name, which) == 0));
-}
-
-/* The one question that is meant, or NULL, which is said. */
-static struct ask *find(struct chat *chat, const char *which, const char *command)
-{
-    struct trust *const trust = &chat->trust;
-    struct ask *found = NULL;
-    size_t count = 0;
-    for (struct ask *ask = trust->first; ask != NULL; ask = ask->next) {
-        if (is_meant(ask, which)) {
-            found = ask;
-            count++;
-        }
-    }
-    const int is_unsure = *which == '\0' && trust->is_unsure;
-    trust->is_unsure = 0;
-    trust->lapsed = 0;
-    if (count == 1 && !is_unsure) {
-        return found;
-    }
-    char hint[256] = "no question is open";
-    size_t used = open_count(trust) > 0 ? (size_t)snprintf(hint, sizeof hint, "say") : 0;
-    for (const struct ask *ask = trust->first; ask != NULL && used < sizeof hint; ask = ask->next) {
-        used += ask->is_answered ? 0
-                                 : (size_t)snprintf(hint + used, sizeof hint - used, " %s %u",
-                                                    command, ask->number);
-    }
-    report_error(&chat->report, count > 1 ? "AMBIGUOUS" : "NOT_FOUND", hint, "%s%s%.80s: %s",
-                 command, *which != '\0' ? " " : "", which,
-                 count > 1    ? "more than one question is meant"
-                 : count == 1 ? "another question has ended meanwhile"
-                              : "there is no such question");
-    chat->exit_status = EXIT_FAILED;
-    return NULL;
-}
-
-void trust_answer(struct chat *chat, const char *which, int is_accepted)
+void trust_answer(struct chat *chat, struct ask *ask, int is_accepted)
 {
     struct known *const known = &chat->trust.known;
     struct known_problem problem;
-    struct ask *const ask = find(chat, which, is_accepted ? "/accept" : "/reject");
-    if (ask == NULL) {
-        return;
-    }
     note(chat,
          is_accepted
              ? known_accept(known, ask->certificate.sha256, ask->host, ask->doubts, &problem)
              : known_refuse(known, ask->certificate.sha256, 0, &problem),
          &problem);
-    answer(ask, is_accepted);
+    asks_answer(ask, is_accepted, NOT_TRUSTED);
     answer_alike(chat);
 }
 
@@ -296,15 +180,6 @@ void trust_revoke(struct chat *chat, const char *who)
     for (struct person *other = chat->people.first; other != NULL; other = other->next) {
         if (other->has_certificate && memcmp(other->sha256, refused, sizeof refused) == 0) {
             (void)kith_peer_disconnect(other->peer, "the certificate is not trusted any more");
-        }
-    }
-}
-
-void trust_give_up(struct chat *chat)
-{
-    for (struct ask *ask = chat->trust.first; ask != NULL; ask = ask->next) {
-        if (!ask->is_answered) {
-            answer(ask, 0);
         }
     }
 }

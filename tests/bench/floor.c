@@ -44,6 +44,6 @@ struct floor floor_of(const struct job *job)
     default: /* mixed */
         return (struct floor){"bulk alone", kith_listen_side, kith_dial_side};
     }
-    floor.name = job->transport == TRANSPORT_WSS ? "TLS over TCP" : "TCP";
+    floor.name = is_encrypted(job->transport) ? "TLS over TCP" : "TCP";
     return floor;
 }

@@ -6,7 +6,7 @@
 
 const char *transport_name(enum transport transport)
 {
-    static const char *const names[TRANSPORTS] = {"mem", "ws", "wss"};
+    static const char *const names[TRANSPORTS] = {"mem", "ws", "wss", "quic"};
     return names[transport];
 }
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum transport { TRANSPORT_MEM, TRANSPORT_WS, TRANSPORT_WSS, TRANSPORTS };
+enum transport { TRANSPORT_MEM, TRANSPORT_WS, TRANSPORT_WSS, TRANSPORT_QUIC, TRANSPORTS };
 enum mode {
     MODE_BULK,
     MODE_MESSAGES,
@@ -22,6 +22,10 @@ enum mode {
 };
 
 const char *transport_name(enum transport transport);
+static inline int is_encrypted(enum transport transport)
+{
+    return transport == TRANSPORT_WSS || transport == TRANSPORT_QUIC;
+}
 const char *mode_name(enum mode mode);
 
 struct job {

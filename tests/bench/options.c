@@ -18,10 +18,11 @@
 enum { SIZE_MAX_BYTES = 4 * 1024 * 1024, DATAGRAM_MAX_BYTES = 1200, PEERS_MAX = 4000 };
 
 static const char help_text[] =
-    "Usage: kith-bench self --transport mem|ws|wss --mode MODE [OPTION]...\n"
+    "Usage: kith-bench self --transport mem|ws|wss|quic --mode MODE [OPTION]...\n"
     "\n"
     "Measures Kith over one transport on this machine, and in the same run its floor: the same\n"
-    "work with blocking TCP sockets (ws) or wolfSSL over them (wss), the same cipher suite and no\n"
+    "work with blocking TCP sockets (ws) or wolfSSL over them (wss, quic), the same cipher suite "
+    "and no\n"
     "library in between. Kith and floor take turns; the pair of the median ratio is shown. The "
     "two\n"
     "sides are processes of their own; with mem both sessions share one loop in one process.\n"

@@ -181,7 +181,7 @@ static kith_session_config config_of(const struct job *job)
     kith_session_config config = KITH_SESSION_CONFIG_INIT;
     config.display_name = "bench";
     config.session_name = "bench";
-    config.security = job->transport == TRANSPORT_WSS ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
+    config.security = is_encrypted(job->transport) ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
     config.max_peers = job->peers + 64;
     config.channel_priority[1] = PRIORITY_URGENT;
     if (job->mode == MODE_FANOUT) {

@@ -24,7 +24,7 @@ static void in(struct contact *contact)
 {
     struct party *guests = contact->party;
     kith_peer_info info = {.size = sizeof info};
-    int secure = guests->job->transport == TRANSPORT_WSS;
+    int secure = is_encrypted(guests->job->transport);
     if (guests->side->begin_ns == 0) {
         meter_start(guests->side);
         guests->until_ns = guests->side->begin_ns + guests->job->span_ns;

@@ -14,7 +14,11 @@ enum {
     NEEDS_SOCKETS = 4,
     NEEDS_HUB = 8,
     NEEDS_MANY_LANES = 16,
-    NEEDS_DATAGRAMS = 32
+    NEEDS_DATAGRAMS = 32,
+    NEEDS_TCP = 64,      /* sockets with a stream each */
+    NEEDS_PACKETS = 128, /* sockets with packets of all links */
+    NEEDS_NEWS = 256,    /* an end that dies is noticed by itself */
+    NEEDS_OTHER = 512    /* there is an other_scheme */
 };
 
 struct test_case {
@@ -26,6 +30,6 @@ struct test_case {
 /* Each list ends with a name of NULL. */
 extern const struct test_case address_cases[], exchange_cases[], closing_cases[], fault_cases[],
     secure_cases[], hostile_cases[], crowd_cases[], lane_cases[], datagram_cases[],
-    scarcity_cases[], core_cases[];
+    scarcity_cases[], core_cases[], packet_cases[];
 
 #endif

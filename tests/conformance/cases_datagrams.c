@@ -112,14 +112,14 @@ static void datagrams_where_nobody_reads(struct place *place)
     core_open(&bob, place);
     path_pair(&path, &ada, &bob, &at_ada, &at_bob);
     path_stall(&path, AT_DIALLER);
-    before = place->bytes;
-    for (int i = 0; i < 5000; i++) {
+    before = place->peak_bytes = place->bytes;
+    for (int i = 0; i < (place->has_sockets ? 200 : 5000); i++) {
         if (at_bob->datagram_last - at_bob->datagram_first < 60) {
             conn_datagram(at_bob, 1000);
         }
         place_idle(place);
     }
-    CHECK(place->bytes - before < 1000000, "%zu bytes are held", place->bytes - before);
+    CHECK(place->peak_bytes - before < 1000000, "%zu bytes are held", place->peak_bytes - before);
     path_heal(&path, AT_DIALLER);
     UNTIL(place, at_ada->datagrams_came > 0);
     close_pair();

@@ -241,11 +241,11 @@ static void after_all_that_the_port_is_well(struct place *place)
 }
 
 const struct test_case hostile_cases[] = {
-    {"a_dialler_talks_nonsense", NEEDS_SOCKETS, a_dialler_talks_nonsense},
-    {"an_acceptor_talks_nonsense", NEEDS_SOCKETS, an_acceptor_talks_nonsense},
-    {"a_handshake_that_breaks_off", NEEDS_SOCKETS, a_handshake_that_breaks_off},
-    {"a_handshake_with_an_error", NEEDS_SOCKETS, a_handshake_with_an_error},
-    {"nonsense_on_a_link", NEEDS_SOCKETS, nonsense_on_a_link},
-    {"after_all_that_the_port_is_well", NEEDS_SOCKETS, after_all_that_the_port_is_well},
+    {"a_dialler_talks_nonsense", NEEDS_TCP, a_dialler_talks_nonsense},
+    {"an_acceptor_talks_nonsense", NEEDS_TCP, an_acceptor_talks_nonsense},
+    {"a_handshake_that_breaks_off", NEEDS_TCP, a_handshake_that_breaks_off},
+    {"a_handshake_with_an_error", NEEDS_TCP, a_handshake_with_an_error},
+    {"nonsense_on_a_link", NEEDS_TCP, nonsense_on_a_link},
+    {"after_all_that_the_port_is_well", NEEDS_TCP, after_all_that_the_port_is_well},
     {NULL, 0, NULL},
 };

@@ -250,7 +250,7 @@ static void cut_while_bytes_are_lent(struct place *place)
             place_turn(place);
         }
         path_cut(&path);
-        UNTIL(place, conn_is_down(at_ada) && conn_is_down(at_bob));
+        path_await_end(&path, at_ada, at_bob, KITH_REASON_LOST);
         close_pair();
         path_close(&path);
     }

@@ -182,7 +182,7 @@ static void no_room_to_accept(struct place *place)
 const struct test_case scarcity_cases[] = {
     {"no_room_to_accept", NEEDS_SOCKETS, no_room_to_accept},
     {"no_memory_once", 0, no_memory_once},
-    {"no_descriptor_to_accept_with", NEEDS_SOCKETS, no_descriptor_to_accept_with},
+    {"no_descriptor_to_accept_with", NEEDS_TCP, no_descriptor_to_accept_with},
     {"no_descriptor_to_dial_or_listen_with", NEEDS_SOCKETS, no_descriptor_to_dial_or_listen_with},
     {NULL, 0, NULL},
 };

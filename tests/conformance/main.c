@@ -17,24 +17,31 @@
 
 #include "cases.h"
 #include "check.h"
+#ifdef KITH_HAS_QUIC
+#include "transports/quic/quic.h"
+#endif
 #ifdef KITH_HAS_WEBSOCKET
 #include "transports/websocket/websocket.h"
 #endif
 
 static const struct transport transports[] = {
-    {"mem-one", NULL, KITH_DRIVER_ONE_LANE, "mem", 0, "mems"},
-    {"mem-one-datagrams", NULL, KITH_DRIVER_ONE_LANE | KITH_DRIVER_DATAGRAMS, "mems", 1, "mem"},
-    {"mem-many", NULL, KITH_DRIVER_MANY_LANES, "mems", 1, "mem"},
-    {"mem-many-datagrams", NULL, KITH_DRIVER_MANY_LANES | KITH_DRIVER_DATAGRAMS, "mem", 0, "mems"},
+    {"mem-one", NULL, KITH_DRIVER_ONE_LANE, "mem", 0, "mems", 0},
+    {"mem-one-datagrams", NULL, KITH_DRIVER_ONE_LANE | KITH_DRIVER_DATAGRAMS, "mems", 1, "mem", 0},
+    {"mem-many", NULL, KITH_DRIVER_MANY_LANES, "mems", 1, "mem", 0},
+    {"mem-many-datagrams", NULL, KITH_DRIVER_MANY_LANES | KITH_DRIVER_DATAGRAMS, "mem", 0, "mems",
+     0},
+#ifdef KITH_HAS_QUIC
+    {"quic", &kith_quic_driver, 0, "quic", 1, NULL, 1},
+#endif
 #ifdef KITH_HAS_WEBSOCKET
-    {"ws", &kith_websocket_driver, 0, "ws", 0, "wss"},
-    {"wss", &kith_websocket_driver, 0, "wss", 1, "ws"},
+    {"ws", &kith_websocket_driver, 0, "ws", 0, "wss", 0},
+    {"wss", &kith_websocket_driver, 0, "wss", 1, "ws", 0},
 #endif
 };
 
 static const struct test_case *const lists[] = {
     address_cases, exchange_cases, closing_cases,  fault_cases,    secure_cases, hostile_cases,
-    crowd_cases,   lane_cases,     datagram_cases, scarcity_cases, core_cases,
+    crowd_cases,   lane_cases,     datagram_cases, scarcity_cases, core_cases,   packet_cases,
 };
 
 enum {
@@ -73,6 +80,10 @@ static int fits(const struct test_case *one, const struct transport *transport)
         transport->driver != NULL ? transport->driver->capabilities : transport->capabilities;
     unsigned has = (transport->secure ? NEEDS_SECURE : NEEDS_PLAIN) |
                    (transport->driver != NULL ? NEEDS_SOCKETS : NEEDS_HUB);
+    has |= transport->packets          ? NEEDS_PACKETS
+           : transport->driver != NULL ? NEEDS_TCP | NEEDS_NEWS
+                                       : NEEDS_NEWS;
+    has |= transport->other_scheme != NULL ? NEEDS_OTHER : 0;
     has |= (capabilities & KITH_DRIVER_MANY_LANES) != 0 ? NEEDS_MANY_LANES : 0;
     has |= (capabilities & KITH_DRIVER_DATAGRAMS) != 0 ? NEEDS_DATAGRAMS : 0;
     return (one->needs & ~has) == 0;

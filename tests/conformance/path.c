@@ -101,6 +101,10 @@ static void look(struct wire *wire)
     struct kith_env *env = wire->path->place->env;
     struct wire *far = far_of(wire);
     unsigned wants = 0;
+    if (wire->path->place->transport->packets) {
+        packets_look(wire);
+        return;
+    }
     if (wire->fd < 0) {
         return;
     }
@@ -205,7 +209,9 @@ void path_open(struct path *path, struct core *acceptor)
     path->port = core_listen(acceptor, "127.0.0.1", 0, NULL);
     path->ends[0].path = path->ends[1].path = path;
     path->ends[0].fd = path->ends[1].fd = path->listener = -1;
-    if (path->place->has_sockets) {
+    if (path->place->transport->packets) {
+        packets_open(path);
+    } else if (path->place->has_sockets) {
         path->listener = stranger_listen(&path->number_here);
         path->watch.on_ready = connected;
         CHECK(env->io->watch(env, &path->watch, path->listener, KITH_READABLE) == KITH_OK,
@@ -215,6 +221,10 @@ void path_open(struct path *path, struct core *acceptor)
 
 void path_close(struct path *path)
 {
+    if (path->place->transport->packets) {
+        packets_close(path);
+        return;
+    }
     if (path->listener >= 0) {
         path->place->env->io->unwatch(path->place->env, &path->watch);
         (void)close(path->listener);
@@ -255,8 +265,28 @@ void path_cut(struct path *path)
         hub_fault(path, KITH_MEMORY_CUT, AT_DIALLER);
         return;
     }
+    if (path->place->transport->packets) {
+        path->ends[0].swallows = path->ends[1].swallows = 1;
+        return;
+    }
     wire_drop(&path->ends[0]);
     wire_drop(&path->ends[1]);
+}
+
+void path_await_end(struct path *path, struct conn *a, struct conn *b, kith_reason reason)
+{
+    struct conn *ends[] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        if (path->place->transport->packets && !conn_is_down(ends[i])) {
+            conn_close(ends[i], KITH_REASON_TIMEOUT, 0);
+            reason = KITH_REASON_LOCAL;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        UNTIL(path->place, conn_is_down(ends[i]));
+        CHECK(ends[i]->reason == reason, "%s: %s", kith_reason_name(ends[i]->reason),
+              ends[i]->detail);
+    }
 }
 
 void path_half_open(struct path *path, int end)
@@ -307,5 +337,11 @@ void path_half_close(struct path *path, int end)
 
 void path_inject(struct path *path, int to_end, const void *bytes, size_t count)
 {
-    stranger_say(path->ends[to_end].fd, bytes, count);
+    struct wire *wire = &path->ends[to_end];
+    if (path->place->transport->packets) {
+        (void)!sendto(wire->fd, bytes, count, MSG_DONTWAIT, (struct sockaddr *)(void *)&wire->peer,
+                      wire->peer_bytes);
+        return;
+    }
+    stranger_say(wire->fd, bytes, count);
 }

@@ -21,8 +21,10 @@ struct transport {
     unsigned capabilities;            /* of the hub */
     const char *scheme;
     int secure;
-    /* The scheme that speaks the same in clear, or encrypted where this one is in clear. */
+    /* The scheme that speaks the same in clear, or encrypted where this one is in clear; NULL:
+     * there is none. */
     const char *other_scheme;
+    int packets; /* its sockets carry datagrams: links share them, and nobody is told of an end */
 };
 
 struct place {

@@ -197,7 +197,7 @@ def under_attack(c, name, talk, options, insecure):
 
 def of_scheme(c, scheme):
     insecure = scheme == "ws"
-    options = () if insecure else ("--key", str(c.new_key()))
+    options = () if insecure else ("--key", str(c.new_key()), "--listen", "wss://127.0.0.1:0")
     for name, schemes, talk in ATTACKS:
         if scheme in schemes.split():
             under_attack(c, name, talk, options, insecure)

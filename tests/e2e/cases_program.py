@@ -15,6 +15,8 @@ def help_and_version(c):
     check(shown.status == 0 and not shown.stderr, f"--help: {shown.status}, {shown.stderr_text()}")
     for word in ("--name", "--session", "--key", "--insecure", "--listen", "--connect", "--json",
                  "--verbose", "--new-key", "--cert", "--trust", "--tls12", "/accept", "/key",
+                 "--topology", "--identity", "--ask", "--context", "--max-peers",
+                 "--no-introductions", "--deadline", "/kick", "/ban", "/unban",
                  "--help", "--version", "/to", "/peers", "/stats", "Exit status"):
         check(word in shown.stdout_text(), f"--help does not tell of {word}")
     check(c.run("-h").stdout == shown.stdout, "-h says something else than --help")
@@ -31,7 +33,13 @@ def usage_errors(c):
                       ("--insecure", "--name", long_name), ("--insecure", "extra"), ("--key",),
                       ("--insecure", "--key", "x"), ("--insecure", "--name", "a\tb"),
                       ("--insecure", "--session", ""), ("--insecure", "--session", long_name),
-                      ("--insecure", "--new-key", "x")):
+                      ("--insecure", "--new-key", "x"), ("--insecure", "--topology", "ring"),
+                      ("--insecure", "--topology", "client"), ("--insecure", "--max-peers", "0"),
+                      ("--insecure", "--topology", "server", "--no-introductions"),
+                      ("--insecure", "--max-peers", "65537"), ("--insecure", "--max-peers", "3x"),
+                      ("--insecure", "--deadline", "0"), ("--insecure", "--context", "a\nb"),
+                      ("--insecure", "--context", "c" * 1025), ("--insecure", "--identity"),
+                      ("--insecure", "--identity", "x", "--identity", "y")):
         done = c.run(*arguments)
         check(done.status == 2, f"{arguments}: status {done.status} instead of 2")
         check(len(done.stderr) == 1 and done.stderr[0].startswith("kith-chat: "),
@@ -109,18 +117,29 @@ def json_schema(c):
     eve.expect_peer("dave")
     eve.leave()
     dave.leave()
-    chats = [alice, bob, carol, stranger, dave, eve]
+    frank = c.chat("frank", "--ask", key=key)
+    grace = c.chat("grace", "--connect", frank.url(), key=key)
+    frank.expect("invitation")
+    frank.say("/invite")
+    frank.expect("invite")
+    frank.say("/accept grace")
+    frank.expect_peer("grace")
+    frank.say("/ban grace")
+    grace.expect_peer("frank", "departed", reason="BANNED")
+    grace.leave()
+    frank.leave()
+    chats = [alice, bob, carol, stranger, dave, eve, frank, grace]
     expected = set(schema.EVENTS)
     if cases_discovery.is_built():
         name = cases_discovery.service()
-        frank = c.chat("frank", key=key, discovery=name)
-        frank.expect("discovery", state="advertised")
+        heidi = c.chat("heidi", key=key, discovery=name)
+        heidi.expect("discovery", state="advertised")
         look = c.chat("nobody", "--browse", discovery=name)
         look.expect("found", state="found")
-        for chat in (look, frank):
+        for chat in (look, heidi):
             chat.send_signal(2)
             chat.expect_exit(0)
-        chats += [frank, look]
+        chats += [heidi, look]
     else:
         expected -= {"found", "discovery"}
     seen = {event["event"] for chat in chats for event in chat.events}

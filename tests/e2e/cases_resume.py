@@ -2,84 +2,11 @@
 """Connections that break while people talk: every line arrives once, in order, and who is really
 gone is given up."""
 import random
-import select
 import signal
-import socket
-import struct
-import threading
 
 from cases_talk import pair
 from harness import case, check
-
-
-class Wire:
-    """A TCP connection between two programs that can be cut: listens on a port of its own and copies
-    bytes both ways."""
-
-    def __init__(self, target_port):
-        self.target_port = target_port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.lock = threading.Lock()
-        self.ends = {}  # socket -> the other one
-        self.cuts_after = None  # bytes
-        self.cuts = 0
-        self.is_open = True
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def cut_after(self, count):
-        """Cuts once so many bytes more have passed, in the middle of whatever they are."""
-        with self.lock:
-            self.cuts_after = count
-
-    def cut(self):
-        for end in list(self.ends):
-            # RST, not FIN: nothing that is still on its way arrives.
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            end.close()
-        self.ends.clear()
-        self.cuts += 1
-
-    def take(self):
-        near, _ = self.listener.accept()
-        try:
-            far = socket.create_connection(("127.0.0.1", self.target_port))
-        except OSError:
-            near.close()
-            return
-        self.ends[near], self.ends[far] = far, near
-
-    def copy(self, end):
-        try:
-            piece = end.recv(16384)
-            if piece and self.cuts_after is not None:
-                piece = piece[:self.cuts_after]
-            if piece:
-                self.ends[end].sendall(piece)
-        except OSError:
-            piece = b""
-        if self.cuts_after is not None:
-            self.cuts_after -= len(piece)
-        if not piece or self.cuts_after == 0:
-            self.cuts_after = None
-            self.cut()
-
-    def run(self):
-        while self.is_open:
-            ready, _, _ = select.select([self.listener, *self.ends], [], [], 0.05)
-            with self.lock:
-                for end in ready:
-                    if end is self.listener:
-                        self.take()
-                    elif end in self.ends:
-                        self.copy(end)
-
-    def close(self):
-        self.is_open = False
-        self.thread.join()
-        self.cut()
-        self.listener.close()
+from wire import Wire
 
 
 def pair_by_wire(c, key, *options):

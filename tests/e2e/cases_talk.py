@@ -263,3 +263,38 @@ def two_peers(c):
     done = c.run(program="kith-two-peers")
     check(done.status == 0, f"it ended with {done.status}: {done.stderr_text()}")
     check(done.stdout == ["Bob says: Hello!", "Alice says: Hello, Bob!"], f"it said {done.stdout}")
+
+
+@case
+def over_quic(c):
+    """The same chat over UDP: everyone hears everyone, and who leaves is seen to leave."""
+    key = c.new_key()
+    alice = c.chat("alice", "--listen", "quic://127.0.0.1:0", key=key)
+    bob = c.chat("bob", "--listen", "quic://127.0.0.1:0", "--connect", alice.url(), key=key)
+    alice.expect_peer("bob")
+    peer = bob.expect_peer("alice")
+    check((peer["transport"], peer["cipher"], peer["level"]) == ("quic", CIPHER, "IDENTITY"),
+          f"bob's connection to alice: {peer}")
+    for i in range(20):
+        alice.say(f"alice says {i}")
+        bob.say(f"bob says {i}")
+    alice.expect_texts("bob", [f"bob says {i}" for i in range(20)])
+    bob.expect_texts("alice", [f"alice says {i}" for i in range(20)])
+    bob.leave()
+    alice.expect_peer("bob", "departed", reason="LEFT")
+    alice.leave()
+
+
+@case
+def any_listens_over_everything(c):
+    """any:// is one address for each transport, and each of them leads there."""
+    key = c.new_key()
+    alice = c.chat("alice", "--listen", "any://127.0.0.1:0", key=key)
+    alice.expect("listening", count=2)
+    urls = {event["url"].split(":")[0]: event["url"] for event in alice.all("listening")}
+    check(set(urls) == {"quic", "wss"}, f"alice listens at {urls}")
+    for scheme, url in urls.items():
+        bob = c.chat("bob", "--connect", url, key=key)
+        check(bob.expect_peer("alice")["transport"] == scheme, f"not over {scheme}")
+        bob.leave()
+    alice.leave()

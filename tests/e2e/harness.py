@@ -36,12 +36,24 @@ class Failure(Exception):
 CASES = {}
 
 
+LONG_CASES = {}  # those that run.py --long runs
+
+
+def register(table, function):
+    name = function.__name__
+    assert name not in CASES and name not in LONG_CASES, f"two cases are called {name}"
+    table[name] = function
+    return function
+
+
 def case(function):
     """Registers a function as a case; it is called with a Case."""
-    name = function.__name__
-    assert name not in CASES, f"two cases are called {name}"
-    CASES[name] = function
-    return function
+    return register(CASES, function)
+
+
+def long_case(function):
+    """Registers one that takes more than 20 s."""
+    return register(LONG_CASES, function)
 
 
 class Case:
@@ -52,6 +64,7 @@ class Case:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kith-e2e-"))
         self.processes = []
         self.problems = []
+        self.notes = []  # what was measured; shown, and never decides anything
 
     def program(self, name):
         path = BIN / name
@@ -61,11 +74,12 @@ class Case:
 
     def chat(self, name, *options, key=None, insecure=False, json_mode=True, discovery=False,
              inside=(), **more):
-        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it has nothing to
-        show to who would connect. It finds nobody by itself unless discovery is the name of a service
-        that no other case uses. inside: a command that runs it somewhere else."""
+        """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it is a client, or
+        has nothing to show to who would connect. It finds nobody by itself unless discovery is the name of
+        a service that no other case uses. inside: a command that runs it somewhere else."""
         options = list(options)
-        if "--listen" not in options and (key is not None or insecure or "--cert" in options):
+        is_seen = "client" not in options and (key is not None or insecure or "--cert" in options)
+        if is_seen and "--listen" not in options:
             options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
         if key is not None:
             options += ["--key", str(key)]
@@ -286,6 +300,8 @@ class Chat(Process):
 
     def __init__(self, *arguments, **more):
         self.events = []
+        self.of_kind = {}  # event → those of that kind: some cases have tens of thousands
+        self.heard = {}    # name → texts
         super().__init__(*arguments, **more)
 
     def take_stdout(self, line):
@@ -300,11 +316,14 @@ class Chat(Process):
         if self.events and event["t_ms"] < self.events[-1]["t_ms"]:
             self.owner.problems.append(f"{self.name}: t_ms went back: {line[:200]}")
         self.events.append(event)
+        self.of_kind.setdefault(event.get("event"), []).append(event)
+        if event.get("event") == "message":
+            self.heard.setdefault(event["name"], []).append(event["text"])
 
     def all(self, event, **fields):
         """Every event so far of that kind with those members."""
-        wanted = dict(fields, event=event)
-        return [e for e in list(self.events) if all(e.get(k) == v for k, v in wanted.items())]
+        return [e for e in list(self.of_kind.get(event, ()))
+                if all(e.get(k) == v for k, v in fields.items())]
 
     def expect(self, event, count=1, deadline_s=None, **fields):
         """Waits until there are count events of that kind with those members; gives the last."""
@@ -323,12 +342,12 @@ class Chat(Process):
         return self.expect("peer", name=other, state=state, **more)
 
     def texts(self, sender):
-        return [e["text"] for e in self.all("message", name=sender)]
+        return list(self.heard.get(sender, ()))
 
     def expect_texts(self, sender, texts, deadline_s=None):
         """Waits for as many messages, which must be exactly these, in this order."""
         self.wait(f"{len(texts)} messages from {sender}",
-                  lambda: len(self.texts(sender)) >= len(texts), deadline_s)
+                  lambda: len(self.heard.get(sender, ())) >= len(texts), deadline_s)
         got = self.texts(sender)
         check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
                             f"{len(got)} instead of {len(texts)}, or in another order")

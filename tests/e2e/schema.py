@@ -21,9 +21,13 @@ def is_whole(value):
 
 def is_peer(value):
     keys = {"id", "name", "transport", "cipher", "level", "address", "sha256",
-            "rtt_us"}
+            "rtt_us", "state"}
     return isinstance(value, dict) and set(value) == keys and is_id(value["id"]) \
-        and is_whole(value["rtt_us"])
+        and is_whole(value["rtt_us"]) and value["state"] in ("connected", "interrupted")
+
+
+def is_ban(value):
+    return isinstance(value, dict) and set(value) == {"id", "name"} and is_id(value["id"])
 
 
 PEER_COUNTERS = ("rtt_us", "messages_sent", "messages_received", "message_bytes_sent",
@@ -48,6 +52,7 @@ SIMPLE = {
     "id": is_id,
     "id or empty": lambda value: value == "" or is_id(value),
     "peer": is_peer,
+    "ban": is_ban,
     "peer stats": is_peer_stats,
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "model.h"
 
 static const kith_key shared_key = {"sim", {1, 2, 3, 4, 5, 6, 7, 8}, 16};
@@ -198,6 +199,16 @@ static void on_datagram(kith_session *session, kith_peer *peer, const void *data
     leave(actor);
 }
 
+const char *sim_actor_url(const struct sim_actor *actor, unsigned transport)
+{
+    return actor->urls[transport];
+}
+
+static void forget_urls(struct sim_actor *actor)
+{
+    memset(actor->urls, 0, sizeof actor->urls);
+}
+
 static void on_listener(kith_session *session, kith_listener *listener,
                         const kith_listener_event *event, void *user)
 {
@@ -209,18 +220,19 @@ static void on_listener(kith_session *session, kith_listener *listener,
     SIM_CHECK(sim, !handle->is_over, "%s: a listener's event after its final one", actor->name);
     sim_note(sim, SIM_LISTENER, actor->index, event->kind, (uint64_t)(unsigned)event->err, 0);
     if (event->kind == KITH_LISTENER_READY) {
-        SIM_CHECK(sim, !handle->is_ready, "%s: a listener is ready twice", actor->name);
-        handle->is_ready = 1;
+        SIM_CHECK(sim, handle->is_ready < (int)sim->plan.transports,
+                  "%s: a listener is ready twice", actor->name);
         if (actor->listener == handle) {
-            snprintf(actor->url, sizeof actor->url, "%s", event->url);
+            snprintf(actor->urls[handle->is_ready], sizeof actor->urls[0], "%s", event->url);
         }
+        handle->is_ready++;
     } else {
         SIM_CHECK(sim, event->kind == KITH_LISTENER_CLOSED || sim->memory_failed,
                   "%s: a listener failed: %s", actor->name, event->detail);
         handle->is_over = 1;
         if (actor->listener == handle) {
             actor->listener = NULL;
-            actor->url[0] = '\0';
+            forget_urls(actor);
         }
     }
     leave(actor);
@@ -236,7 +248,6 @@ static void check_dial(struct sim *sim, const struct sim_handle *dial, const kit
     switch ((int)event->reason) {
     case KITH_REASON_PROTOCOL:
     case KITH_REASON_VERSION:
-    case KITH_REASON_SELF:
     case KITH_REASON_SESSION:
     case KITH_REASON_ROLE:
     case KITH_REASON_NOT_KITH:
@@ -246,6 +257,9 @@ static void check_dial(struct sim *sim, const struct sim_handle *dial, const kit
     case KITH_REASON_AUTH:
         sim_fail(sim, "%s: a dial ends with %s, which nobody here gives cause for: %s",
                  dial->actor->name, kith_reason_name(event->reason), event->detail);
+    case KITH_REASON_SELF:
+        SIM_CHECK(sim, dial->is_self, "%s: a dial ends with SELF", dial->actor->name);
+        break;
     case KITH_REASON_INTERNAL:
         SIM_CHECK(sim, sim->memory_failed, "%s: a dial ends with INTERNAL: %s", dial->actor->name,
                   event->detail);
@@ -277,7 +291,7 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     sim_note(sim, SIM_DIAL, actor->index, event->kind, (uint64_t)event->reason, 0);
     switch (event->kind) {
     case KITH_DIAL_READY:
-        SIM_CHECK(sim, !handle->is_ready && !handle->is_cancelled,
+        SIM_CHECK(sim, !handle->is_ready && !handle->is_cancelled && !handle->is_self,
                   "%s: a dial is ready that was so or was cancelled", actor->name);
         (void)half_of(actor, event->peer);
         handle->is_ready = 1;
@@ -351,6 +365,7 @@ static void draw_config(struct sim_actor *actor)
     config->max_message_bytes = sim_chance(random, plan->max_message_permille)
                                     ? (uint32_t)(config->budget_bytes / 4)
                                     : (uint32_t)sim_scale(random, 16, config->budget_bytes / 4);
+    config->max_peers = sim->actor_count > KITH_PEERS_DEFAULT ? SIM_ACTORS_MAX : 0;
     config->idle_ping_ms = plan->ping_ms;
     config->idle_ping_count = plan->ping_count;
     config->window_pool_bytes = sim_chance(random, 700) ? 0 : sim_scale(random, 1, 1 << 22);
@@ -415,7 +430,7 @@ void sim_actor_close(struct sim_actor *actor, uint32_t flush_ms)
     for (struct sim_handle *at = actor->handles; at != NULL; at = at->next) {
         at->is_cancelled = 1;
     }
-    actor->url[0] = '\0';
+    forget_urls(actor);
     sim_note(sim, SIM_CLOSE, actor->index, actor->number, flush_ms, 0);
     SIM_CALL(sim, err = kith_session_close(actor->session, flush_ms));
     SIM_CHECK(sim, err == KITH_OK, "%s: kith_session_close() gives %s", actor->name,
@@ -437,7 +452,10 @@ void sim_actor_listen(struct sim_actor *actor)
     struct sim_handle *handle = new_handle(actor);
     kith_listener *listener = NULL;
     kith_err err;
-    SIM_CALL(sim, err = kith_listen(actor->session, sim->plan.secure ? "mems://*:0" : "mem://*:0",
+    SIM_CALL(sim, err = kith_listen(actor->session,
+                                    sim->plan.transports > 1 ? "any://*:0"
+                                    : sim->plan.secure       ? "mems://*:0"
+                                                             : "mem://*:0",
                                     handle, &listener));
     sim_note(sim, SIM_LISTEN, actor->index, (uint64_t)(unsigned)err, 0, 0);
     SIM_CHECK(sim, err == KITH_OK || (err == KITH_ERR_NOMEM && sim->memory_failed),
@@ -454,7 +472,7 @@ void sim_actor_unlisten(struct sim_actor *actor)
     struct sim_handle *handle = actor->listener;
     kith_err err;
     handle->is_cancelled = 1;
-    actor->url[0] = '\0';
+    forget_urls(actor);
     sim_note(actor->sim, SIM_UNLISTEN, actor->index, 0, 0, 0);
     SIM_CALL(actor->sim, err = kith_listener_close(handle->handle));
     SIM_CHECK(actor->sim, err == KITH_OK, "%s: kith_listener_close() gives %s", actor->name,
@@ -465,18 +483,24 @@ void sim_actor_dial(struct sim_actor *from, struct sim_actor *to, struct sim_edg
 {
     struct sim *sim = from->sim;
     struct sim_handle *handle = new_handle(from);
+    unsigned transport = edge != NULL ? edge->transport : 0;
     kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
     kith_dial *dial = NULL;
     kith_err err;
     options.tag = handle;
-    if (!sim->plan.steady && sim_chance(&sim->ops, 300)) {
+    if (!sim->plan.steady && !sim->plan.smooth && sim_chance(&sim->ops, 300)) {
         options.give_up_ms = (uint32_t)sim_scale(&sim->ops, 1, 40000);
     }
     if (sim->plan.steady && sim_chance(&sim->ops, 300)) {
         options.want = &to->id;
     }
     handle->edge = edge;
-    SIM_CALL(sim, err = kith_dial_open(from->session, to->url, &options, &dial));
+    handle->is_self = from == to;
+    if (edge == NULL && sim->plan.transports > 1) {
+        transport = (unsigned)sim_below(&sim->ops, sim->plan.transports);
+    }
+    SIM_CALL(sim,
+             err = kith_dial_open(from->session, sim_actor_url(to, transport), &options, &dial));
     sim_note(sim, SIM_DIAL_OPEN, from->index, (uint64_t)to->index, (uint64_t)(unsigned)err, 0);
     SIM_CHECK(sim, err == KITH_OK || (err == KITH_ERR_NOMEM && sim->memory_failed),
               "%s: kith_dial_open() gives %s: %s", from->name, kith_err_name(err), kith_detail());
@@ -506,8 +530,9 @@ void sim_actor_cancel(struct sim_handle *dial)
 
 static void add_edge(struct sim *sim, struct sim_actor *from, struct sim_actor *to)
 {
-    (void)sim;
-    actors.edges[actors.edge_count++] = (struct sim_edge){from, to, NULL, 0};
+    for (unsigned i = 0; i < sim->plan.transports; i++) {
+        actors.edges[actors.edge_count++] = (struct sim_edge){from, to, NULL, i, 0};
+    }
     to->listens = 1;
 }
 
@@ -515,7 +540,8 @@ static void draw_edges(struct sim *sim)
 {
     const struct sim_plan *plan = &sim->plan;
     size_t count = sim->actor_count;
-    actors.edges = sim_alloc(sim, count * count * sizeof *actors.edges);
+    actors.edges = sim_alloc(sim, (plan->shape == SIM_SERVERS ? plan->servers : count) * count *
+                                      plan->transports * sizeof *actors.edges);
     actors.edge_count = 0;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = i + 1; j < count; j++) {
@@ -582,8 +608,9 @@ void sim_actors_tend(struct sim *sim)
     for (size_t i = 0; i < actors.edge_count; i++) {
         struct sim_edge *edge = &actors.edges[i];
         if (edge->dial == NULL && sim->now_us >= edge->not_before_us &&
-            edge->from->session != NULL && !edge->from->closing && edge->to->url[0] != '\0' &&
-            !sim_actors_connected(edge->from, edge->to)) {
+            edge->from->session != NULL && !edge->from->closing &&
+            sim_actor_url(edge->to, edge->transport)[0] != '\0' &&
+            (sim->plan.transports > 1 || !sim_actors_connected(edge->from, edge->to))) {
             sim_actor_dial(edge->from, edge->to, edge);
         }
     }

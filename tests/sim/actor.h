@@ -37,12 +37,14 @@ struct sim_handle {
     uint32_t session;
     void *handle;
     int is_over, is_ready, is_cancelled;
+    int is_self; /* a dial of its own address */
 };
 
 /* One dials the other whenever they are not connected. */
 struct sim_edge {
     struct sim_actor *from, *to;
     struct sim_handle *dial;
+    unsigned transport;
     uint64_t not_before_us;
 };
 
@@ -55,7 +57,7 @@ struct sim_actor {
     kith_id id;
     kith_session_config config;
     char name[32];
-    char url[64]; /* "" when nobody can dial it */
+    char urls[SIM_TRANSPORTS_MAX][64]; /* "" when nobody can dial it */
     struct sim_handle *handles, *listener;
     struct sim_half *halves; /* connected peers */
     struct sim_held *held;
@@ -90,6 +92,8 @@ kith_err sim_actor_open(struct sim_actor *actor);
 void sim_actor_close(struct sim_actor *actor, uint32_t flush_ms);
 void sim_actor_listen(struct sim_actor *actor);
 void sim_actor_unlisten(struct sim_actor *actor);
+/* Where it is reached over a transport; "" when it is not. */
+const char *sim_actor_url(const struct sim_actor *actor, unsigned transport);
 /* edge is NULL for a twin. */
 void sim_actor_dial(struct sim_actor *from, struct sim_actor *to, struct sim_edge *edge);
 void sim_actor_cancel(struct sim_handle *dial);
@@ -114,9 +118,5 @@ int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *t
 kith_err sim_send(struct sim_half *half, unsigned channel, size_t bytes, enum sim_op how);
 /* One thing at random; actor NULL: by anyone. */
 void sim_op(struct sim *sim, struct sim_actor *actor);
-/* Draws the network anew; calm: nothing is lost and nothing is very slow. */
-void sim_weather(struct sim *sim, int calm);
-/* Ends every fault. */
-void sim_heal(struct sim *sim);
 
 #endif

@@ -6,10 +6,12 @@
 #include "inspect.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "bounds.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
+#include "transports/memory/inside.h"
 
 void kith_loop_session_opened(kith_loop *loop, kith_session *session)
 {
@@ -240,6 +242,37 @@ void sim_inspect_wake(const kith_session *session)
             conn->driver->tx_ready(conn->link);
         }
     }
+}
+
+static const char *links_of(const kith_peer *peer)
+{
+    const struct kith_session *session = peer->session;
+    size_t count = 0;
+    for (const struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
+        const struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        count += conn->state == KITH_CONN_AUTHENTICATED &&
+                 memcmp(conn->hello.key, peer->key, sizeof peer->key) == 0;
+    }
+    return peer->conn == NULL || peer->conn != peer->active || !peer->is_confirmed
+               ? "connected, and the link in use is not the one that was chosen"
+           : count != 1 ? "connected over more than one link"
+                        : NULL;
+}
+
+const char *sim_inspect_links(const kith_peer *a, const kith_peer *b)
+{
+    const char *wrong = links_of(a);
+    wrong = wrong != NULL ? wrong : links_of(b);
+    if (wrong == NULL && ((const struct kith__mem_link *)a->active->link)->other !=
+                             (const struct kith__mem_link *)b->active->link) {
+        wrong = "the two ends are connected over different links";
+    }
+    return wrong;
+}
+
+uint64_t sim_inspect_generation(const kith_peer *peer)
+{
+    return peer->generation;
 }
 
 size_t sim_inspect_kept(const kith_peer *peer)

@@ -33,6 +33,12 @@ void sim_inspect_idle(struct sim *sim, const kith_session *session);
 /* The network takes more than it did: has the links of a session look again. */
 void sim_inspect_wake(const kith_session *session);
 
+/* Whether two peers that are connected have one link, the same, and know it; else what is wrong. */
+const char *sim_inspect_links(const kith_peer *a, const kith_peer *b);
+
+/* How many ADOPTs the session of a peer's arbiter has issued, over all its peers. */
+uint64_t sim_inspect_generation(const kith_peer *peer);
+
 /* Memory that is kept to send to a peer; 0 when it has received all. */
 size_t sim_inspect_kept(const kith_peer *peer);
 

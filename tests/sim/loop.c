@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "discovery.h"
 #include "model.h"
 #include "runtime/runtime.h"
 #include "sim.h"
-#include "discovery.h"
 #include "transport.h"
 
 /* ---- memory -----------------------------------------------------------------------------------
@@ -150,9 +150,10 @@ void sim_loop_turn(kith_loop *loop)
 /* ---- what core/runtime asks -------------------------------------------------------------------
  */
 
-/* What sessions can connect through: the one hub. */
+/* What sessions can connect through. */
 struct sim sim_only;
-const struct kith_driver *const kith_drivers[] = {&sim_only.hub.driver, NULL};
+const struct kith_driver *const kith_drivers[] = {&sim_only.hubs[0].driver,
+                                                  &sim_only.hubs[1].driver, NULL};
 const struct kith_discovery_driver *const kith_discovery_drivers[] = {NULL};
 
 struct kith_env *kith_loop_env(kith_loop *loop)

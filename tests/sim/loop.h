@@ -29,6 +29,7 @@ struct kith_loop {
     struct sim_random random; /* behind env.crypto.random */
     struct kith_node inbox;
     struct kith_node sessions;
+    int was_busy;     /* since it was last found idle */
     int woken;        /* another thread has sent something */
     uint64_t skew_us; /* how far this clock is ahead of the world's */
 };

@@ -123,7 +123,7 @@ static int run_one(const struct options *options, const struct sim_scenario *sce
 {
     struct sim *sim = &sim_only;
     uint64_t digest, events;
-    alarm(SEED_S_MAX);
+    alarm(scenario->is_large ? 5 * SEED_S_MAX : SEED_S_MAX);
     if (!sim_run(sim, scenario, seed, options->trace)) {
         return 0;
     }
@@ -164,7 +164,7 @@ static struct tally run_seeds(const struct options *options, uint64_t first, uin
     struct tally tally = {0, 0, 0};
     for (uint64_t i = first; i < count; i += step) {
         for (const struct sim_scenario *at = sim_scenarios; at->name != NULL; at++) {
-            if (options->scenario != NULL && at != options->scenario) {
+            if (options->scenario != NULL ? at != options->scenario : at->is_large) {
                 continue;
             }
             if (!tell(options, &tally, at, options->first + i) && options->stop) {

@@ -134,6 +134,8 @@ void sim_model_interrupted(struct sim *sim, struct sim_half *half, kith_reason r
 {
     int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
     SIM_CHECK(sim, !half->is_interrupted, "%s: interrupted twice", name_of(half));
+    SIM_CHECK(sim, !sim->plan.smooth || sim->phase == SIM_LEAVING,
+              "%s: hears of an interruption, and another link was there", name_of(half));
     SIM_CHECK(sim, half->actor->config.resume_window_ms != KITH_RESUME_OFF,
               "%s: interrupted, and it does not resume", name_of(half));
     SIM_CHECK(sim, broken || is_leaving(half->other),
@@ -652,6 +654,13 @@ const char *sim_model_missing(struct sim *sim)
         missing = missing == NULL ? missing_of(b) : missing;
         missing = missing == NULL ? kept_of(a) : missing;
         missing = missing == NULL ? kept_of(b) : missing;
+        missing = missing == NULL ? sim_inspect_links(a->peer, b->peer) : missing;
+        SIM_CHECK(sim,
+                  !sim->plan.smooth || sim->actor_count > 2 ||
+                      sim_inspect_generation(a->peer) <=
+                          8 + 2 * sim->cuts + 4 * (sim->now_us / 1000 / KITH_SHAKY_MS),
+                  "%s: %llu adoptions: the links flap", name_of(a),
+                  (unsigned long long)sim_inspect_generation(a->peer));
         if (missing != NULL) {
             return missing;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ops.c: what applications and the network do at random. Each call's answer is checked against what
+ * ops.c: what applications do at random. Each call's answer is checked against what
  * may be answered then.
  */
 #include <stdlib.h>
@@ -365,7 +365,8 @@ static void twin(struct sim_actor *actor)
     struct sim *sim = actor->sim;
     struct sim_actors *all = sim_actors_of(sim);
     struct sim_edge *edge = &all->edges[sim_below(&sim->ops, all->edge_count)];
-    if (edge->from->session != NULL && !edge->from->closing && edge->to->url[0] != '\0') {
+    if (edge->from->session != NULL && !edge->from->closing &&
+        sim_actor_url(edge->to, sim->plan.transports - 1)[0] != '\0') {
         sim_actor_dial(edge->from, edge->to, NULL);
     }
 }
@@ -441,58 +442,8 @@ static void close_session(struct sim_actor *actor)
     sim_actor_close(actor, sim_chance(random, 400) ? 0 : (uint32_t)sim_scale(random, 1, 60000));
 }
 
-/* ---- the network ------------------------------------------------------------------------------
+/* ---- the machine -------------------------------------------------------------------------------
  */
-
-void sim_weather(struct sim *sim, int calm)
-{
-    const struct sim_climate *climate = &sim->plan.climate;
-    struct kith_memory_hub *hub = &sim->hub;
-    struct sim_random *random = &sim->ops;
-    hub->delay_us = sim_chance(random, 250) ? 0 : sim_below(random, climate->delay_us + 1);
-    hub->jitter_us = sim_chance(random, 500) ? 0 : sim_below(random, climate->jitter_us + 1);
-    hub->bytes_per_s = climate->bytes_per_s == 0 || sim_chance(random, 500)
-                           ? 0
-                           : sim_scale(random, climate->bytes_per_s, 1u << 30);
-    hub->in_flight_bytes = sim_scale(random, climate->in_flight_bytes, 1u << 20);
-    hub->lane_in_flight_bytes = calm || sim_chance(random, 500)
-                                    ? 0
-                                    : sim_scale(random, climate->in_flight_bytes / 4, 1u << 18);
-    hub->handshake_us = sim_chance(random, 500) ? 0 : sim_below(random, climate->delay_us + 1);
-    hub->loss_ppm = calm ? 0 : (uint32_t)sim_below(random, climate->loss_ppm + 1);
-    hub->loss_delay_us = sim_below(random, climate->loss_delay_us + 1);
-    hub->reorder_ppm = (uint32_t)sim_below(random, climate->reorder_ppm + 1);
-    hub->done_delay_us = sim_below(random, climate->done_delay_us + 1);
-    hub->piece_bytes = sim_chance(random, 600) ? 0 : sim_scale(random, climate->piece_bytes, 20000);
-    for (size_t i = 0; i < sim->actor_count; i++) {
-        if (sim->actors[i].session != NULL) {
-            sim_inspect_wake(sim->actors[i].session);
-        }
-    }
-    sim_note(sim, SIM_WEATHER, SIM_WORLD, hub->delay_us, hub->bytes_per_s, hub->loss_ppm);
-}
-
-static void fault(struct sim *sim, enum kith_memory_fault kind)
-{
-    uint64_t number = 1 + sim_below(&sim->ops, sim->hub.link_count);
-    int at_dialer = sim_chance(&sim->ops, 500);
-    sim_note(sim, SIM_FAULT, SIM_WORLD, number, kind, (uint64_t)at_dialer);
-    if (sim->hub.link_count > 0 && kith_memory_hub_fault(&sim->hub, number, kind, at_dialer)) {
-        sim->links_broken = 1;
-    }
-}
-
-void sim_heal(struct sim *sim)
-{
-    for (uint64_t number = 1; sim->links_broken && number <= sim->hub.link_count; number++) {
-        (void)kith_memory_hub_fault(&sim->hub, number, KITH_MEMORY_HEAL, 0);
-        (void)kith_memory_hub_fault(&sim->hub, number, KITH_MEMORY_HEAL, 1);
-    }
-    for (size_t i = 0; i < sim->loop_count; i++) {
-        sim->loops[i].memory.fail_permille = 0;
-    }
-    sim_weather(sim, 1);
-}
 
 static void famine(struct sim_actor *actor)
 {
@@ -512,27 +463,6 @@ static void jump(struct sim_actor *actor)
     actor->loop->skew_us += us;
     sim_note(sim, SIM_JUMP, actor->index, us, 0, 0);
     sim_loop_set_time(actor->loop);
-}
-
-/* What happens to the world and not to an actor. */
-static void happen(struct sim *sim, enum sim_op op)
-{
-    switch ((int)op) {
-    case SIM_OP_CUT:
-        sim->links_broken = 1;
-        sim_note(sim, SIM_CUT, SIM_WORLD, 0, 0, 0);
-        kith_memory_hub_cut(&sim->hub);
-        break;
-    case SIM_OP_FAULT:
-        fault(sim, (enum kith_memory_fault)sim_below(&sim->ops, KITH_MEMORY_HEAL));
-        break;
-    case SIM_OP_HEAL:
-        fault(sim, KITH_MEMORY_HEAL);
-        break;
-    default:
-        sim_weather(sim, 0);
-        break;
-    }
 }
 
 void sim_op(struct sim *sim, struct sim_actor *actor)
@@ -568,6 +498,11 @@ void sim_op(struct sim *sim, struct sim_actor *actor)
     case SIM_OP_TWIN:
         twin(actor);
         break;
+    case SIM_OP_SELF:
+        if (!actor->closing && sim_actor_url(actor, sim->plan.transports - 1)[0] != '\0') {
+            sim_actor_dial(actor, actor, NULL);
+        }
+        break;
     case SIM_OP_UNLISTEN:
         if (actor->listener != NULL && !actor->listener->is_cancelled) {
             sim_actor_unlisten(actor);
@@ -596,10 +531,12 @@ void sim_op(struct sim *sim, struct sim_actor *actor)
     case SIM_OP_CUT:
     case SIM_OP_FAULT:
     case SIM_OP_HEAL:
+    case SIM_OP_FLAP:
+    case SIM_OP_PARTITION:
     case SIM_OP_WEATHER:
     case SIM_OP_COUNT:
         if (!inside) {
-            happen(sim, op);
+            sim_happen(sim, (int)op);
         }
         break;
     }

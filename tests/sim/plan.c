@@ -13,6 +13,7 @@ enum { KIB = 1024 };
 static void talk(struct sim_plan *plan, struct sim_random *random)
 {
     plan->actors = 2;
+    plan->transports = 1;
     plan->secure = sim_chance(random, 300);
     plan->both_permille = 100;
     plan->resume_permille = sim_chance(random, 500) ? 1000 : 0;
@@ -234,6 +235,83 @@ static void draw_resume(struct sim_plan *plan, struct sim_random *random)
     plan->lasting = 1;
 }
 
+/* Both dial each other, twice, over two transports, and themselves; what dies is half open or loses
+ * what is on its way. One link is left, and the applications notice nothing of the others. */
+static void draw_duplicates(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_resume(plan, random);
+    plan->actors = (unsigned)sim_between(random, 2, 3);
+    plan->both_permille = 900;
+    plan->transports = (unsigned)sim_between(random, 1, 2);
+    plan->ops = sim_between(random, 10, 80);
+    plan->climate.piece_bytes = 2000; /* see below */
+    plan->weights[SIM_OP_TWIN] = 40;
+    plan->weights[SIM_OP_SELF] = 5;
+    plan->weights[SIM_OP_FLAP] = plan->transports > 1 ? 3 : 0;
+    plan->full = 0;
+}
+
+/* The better of two transports keeps dying. The other one carries on, and is left alone for a
+ * while: nobody hears of it. */
+static void draw_flapping(struct sim_plan *plan, struct sim_random *random)
+{
+    talk(plan, random);
+    plan->transports = 2;
+    plan->resume_permille = 1000;
+    plan->both_permille = 300;
+    plan->capabilities = sim_chance(random, 300) ? KITH_DRIVER_MANY_LANES : KITH_DRIVER_ONE_LANE;
+    /* A change of links must be over before it counts as an interruption: 50 ms to dial again, and
+     * four times there and back. */
+    plan->climate =
+        (struct sim_climate){.delay_us = 10000, .piece_bytes = 2000, .in_flight_bytes = 64 * KIB};
+    plan->ops = sim_between(random, 20, 120);
+    plan->gap_us = sim_scale(random, 5000, 3000000);
+    plan->weights[SIM_OP_FLAP] = (unsigned)sim_between(random, 5, 40);
+    plan->weights[SIM_OP_TWIN] = 2;
+    plan->sizes[SIM_WINDOW] = 30;
+    plan->steady = 0;
+    plan->smooth = plan->lasting = 1;
+}
+
+/* The network breaks behind a certain byte, which the seed counts up: so many seeds, so many bytes
+ * of a run. */
+static void draw_transport_switch(struct sim_plan *plan, struct sim_random *random)
+{
+    talk(plan, random);
+    plan->transports = (unsigned)sim_between(random, 1, 2);
+    plan->resume_permille = 1000;
+    plan->resume_ms = 1000000;
+    plan->resume_ms_max = 3600000;
+    plan->both_permille = 300;
+    plan->capabilities = sim_chance(random, 500) ? KITH_DRIVER_MANY_LANES : KITH_DRIVER_ONE_LANE;
+    plan->climate.delay_us = plan->climate.jitter_us = 20000;
+    /* Cut in smaller ones, what streams carry once more after a switch are more than a thousand
+     * frames in a second that move nothing: an attack. */
+    plan->climate.piece_bytes = 2000;
+    plan->ops = sim_between(random, 5, 30);
+    plan->sizes[SIM_TINY] = 80;
+    plan->sizes[SIM_SMALL] = 15;
+    plan->cut_within_bytes = 4000;
+    plan->cuts = (unsigned)sim_between(random, 1, 3);
+    plan->steady = 0;
+    plan->lasting = 1;
+}
+
+/* Some cannot reach the others for a while. Nothing is lost, and nobody departs. */
+static void draw_partition_heal(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_resume(plan, random);
+    plan->actors = (unsigned)sim_between(random, 2, 6);
+    plan->transports = (unsigned)sim_between(random, 1, 2);
+    plan->ops = sim_between(random, 30, 150);
+    plan->gap_us = sim_scale(random, 20000, 2000000);
+    plan->weights[SIM_OP_FAULT] = plan->weights[SIM_OP_HEAL] = plan->weights[SIM_OP_CUT] = 0;
+    plan->weights[SIM_OP_PARTITION] = 6;
+    plan->sizes[SIM_WINDOW] = 5;
+    plan->sizes[SIM_LARGE] = 0;
+    plan->full = 0;
+}
+
 /* A star of many: each with each, many receivers at once. */
 static void draw_many_peers(struct sim_plan *plan, struct sim_random *random)
 {
@@ -262,6 +340,45 @@ static void draw_server(struct sim_plan *plan, struct sim_random *random)
     plan->weights[SIM_OP_DISCONNECT] = 3;
     plan->weights[SIM_OP_TWIN] = 3;
     plan->steady = 0;
+}
+
+/* Everyone dials everyone, as they would who know each other's addresses. */
+static void draw_mesh(struct sim_plan *plan, struct sim_random *random, unsigned actors)
+{
+    draw_many_peers(plan, random);
+    plan->actors = actors;
+    plan->secure = 0; /* what a handshake costs is no matter here */
+    plan->resume_permille = 1000;
+    plan->both_permille = 500;
+    plan->ops = 3 * actors;
+    plan->weights[SIM_OP_BROADCAST] = plan->weights[SIM_OP_MANY] = 4;
+    plan->sizes[SIM_WINDOW] = 0;
+    plan->climate.piece_bytes = 500;
+    plan->climate.in_flight_bytes = 16 * KIB;
+    plan->budget_max = KITH_BUDGET_BYTES_MIN;
+}
+
+static void draw_mesh_20(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_mesh(plan, random, 20);
+}
+
+static void draw_mesh_100(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_mesh(plan, random, 100);
+}
+
+/* One server, and so many clients that they do not all fit its handshakes at once. */
+static void draw_server_1000(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_mesh(plan, random, 1001);
+    plan->shape = SIM_SERVERS;
+    plan->servers = 1;
+    plan->ops = 2000;
+    plan->gap_us = 2000;
+    plan->weights[SIM_OP_BROADCAST] = plan->weights[SIM_OP_MANY] = 0;
+    plan->steady = 0;
+    plan->faults = 1; /* a server that is full of handshakes ends the oldest */
 }
 
 /* Everyone comes and goes: sessions close with and without flush, peers are disconnected, dials are
@@ -299,20 +416,29 @@ static void draw_no_memory(struct sim_plan *plan, struct sim_random *random)
 }
 
 const struct sim_scenario sim_scenarios[] = {
-    {"small", "two peers, a few messages of every kind", draw_small},
-    {"bulk", "large messages near the limits, tight budgets", draw_bulk},
+    {"small", "two peers, a few messages of every kind", draw_small, 0},
+    {"bulk", "large messages near the limits, tight budgets", draw_bulk, 0},
     {"channels", "the largest messages on all channels at once, readers that keep them",
-     draw_channels},
-    {"slow-reader", "messages held, given back late and in any order", draw_slow_reader},
-    {"datagrams", "best effort, with lifetimes, lost and overtaken", draw_datagrams},
-    {"lossy", "packets lost and late", draw_lossy},
+     draw_channels, 0},
+    {"slow-reader", "messages held, given back late and in any order", draw_slow_reader, 0},
+    {"datagrams", "best effort, with lifetimes, lost and overtaken", draw_datagrams, 0},
+    {"lossy", "packets lost and late", draw_lossy, 0},
     {"many-lanes", "each channel a stream of its own, bytes lent and given back late",
-     draw_many_lanes},
-    {"broken-links", "links cut, half open, swallowing, stalled; dialled again", draw_broken_links},
-    {"resume", "links that break, and associations that outlive them", draw_resume},
-    {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers},
-    {"server", "clients of a few servers", draw_server},
-    {"leaving", "sessions, peers, dials and listeners that end at any moment", draw_leaving},
-    {"no-memory", "allocations that fail", draw_no_memory},
-    {NULL, NULL, NULL},
+     draw_many_lanes, 0},
+    {"broken-links", "links cut, half open, swallowing, stalled; dialled again", draw_broken_links,
+     0},
+    {"resume", "links that break, and associations that outlive them", draw_resume, 0},
+    {"duplicates", "dialled twice, from both sides, over two transports, and oneself",
+     draw_duplicates, 0},
+    {"flapping", "a better transport that keeps dying", draw_flapping, 0},
+    {"transport-switch", "the network breaks behind each byte in turn", draw_transport_switch, 0},
+    {"partition-heal", "some cannot reach the others for a while", draw_partition_heal, 0},
+    {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers, 0},
+    {"server", "clients of a few servers", draw_server, 0},
+    {"mesh-20", "twenty, each with each", draw_mesh_20, 0},
+    {"mesh-100", "a hundred, each with each", draw_mesh_100, 1},
+    {"server-1000", "a server with a thousand clients", draw_server_1000, 1},
+    {"leaving", "sessions, peers, dials and listeners that end at any moment", draw_leaving, 0},
+    {"no-memory", "allocations that fail", draw_no_memory, 0},
+    {NULL, NULL, NULL, 0},
 };

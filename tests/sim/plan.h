@@ -23,6 +23,7 @@
     X(DISCONNECT) /* kith_peer_disconnect() */                                                     \
     X(CANCEL)     /* kith_dial_cancel(); the edge is dialled anew later */                         \
     X(TWIN)       /* a second dial to where there is one already */                                \
+    X(SELF)       /* dials its own address */                                                      \
     X(UNLISTEN)   /* closes a listener; another is opened later */                                 \
     X(KEY)        /* adds or removes a key */                                                      \
     X(CLOSE)      /* closes a session, with or without flush; another is opened later */           \
@@ -31,6 +32,8 @@
     X(CUT)        /* every link breaks */                                                          \
     X(FAULT)      /* something happens to one link */                                              \
     X(HEAL)       /* one link is mended */                                                         \
+    X(FLAP)       /* every link of the better transport breaks */                                  \
+    X(PARTITION)  /* some actors cannot reach the others, or can again */                          \
     X(WEATHER)    /* the network becomes another one */                                            \
     X(JUMP)       /* one session's clock jumps */                                                  \
     X(FAMINE)     /* memory becomes scarce for one session, or plenty */
@@ -63,6 +66,7 @@ struct sim_plan {
     enum { SIM_STAR, SIM_SERVERS } shape; /* all with all; or clients with servers */
     unsigned servers;
     int secure;
+    unsigned transports;    /* 1 or 2; every edge is dialled over each */
     unsigned both_permille; /* pairs in which each dials the other */
 
     uint64_t budget_min, budget_max;
@@ -87,12 +91,18 @@ struct sim_plan {
     int steady;  /* nothing but messages: every dial must succeed, nobody may depart */
     int lasting; /* no outage is long enough to end an association */
     int faults;  /* links break, or are given up: too impatient for this network */
-    int full;    /* at the end a message of the largest size on every channel, both ways, at once */
+    int smooth;  /* nobody may even hear of an interruption */
+    /* The network breaks behind a certain byte: the first time within so many bytes, by the seed;
+     * and so often. */
+    uint64_t cut_within_bytes;
+    unsigned cuts;
+    int full; /* at the end a message of the largest size on every channel, both ways, at once */
 };
 
 struct sim_scenario {
     const char *name, *about;
     void (*draw)(struct sim_plan *plan, struct sim_random *random);
+    int is_large; /* seconds for a seed: only where it is asked for by name */
 };
 
 extern const struct sim_scenario sim_scenarios[]; /* ends with name NULL */

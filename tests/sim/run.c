@@ -46,9 +46,10 @@ static void check_loop(struct sim *sim, const kith_loop *loop)
 static void check_idle(struct sim *sim)
 {
     for (size_t i = 0; i < sim->actor_count; i++) {
-        if (sim->actors[i].session != NULL) {
+        if (sim->actors[i].session != NULL && sim->actors[i].loop->was_busy) {
             sim_inspect_idle(sim, sim->actors[i].session);
         }
+        sim->actors[i].loop->was_busy = 0;
     }
 }
 
@@ -82,7 +83,9 @@ static int turn(struct sim *sim, uint64_t until_us)
     }
     loop = ready[count == 1 ? 0 : sim_below(&sim->schedule, count)];
     sim_note(sim, SIM_TURN, loop->index - 1, 0, 0, 0);
+    loop->was_busy = 1;
     sim_loop_turn(loop);
+    sim_network_turn(sim);
     check_loop(sim, loop);
     return 1;
 }
@@ -288,10 +291,7 @@ static void open_world(struct sim *sim)
     for (size_t i = 0; i < sim->loop_count; i++) {
         sim_loop_open(&sim->loops[i], sim, (int)i, &seed);
     }
-    kith_memory_hub_init(&sim->hub, &sim->loops[0].env);
-    sim->hub.driver.capabilities = sim->plan.capabilities;
-    sim->hub.seed = sim_next(&seed);
-    sim_watch_init(sim);
+    sim_network_open(sim, &seed);
     sim_weather(sim, 0);
     sim_actors_init(sim);
 }

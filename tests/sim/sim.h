@@ -9,7 +9,8 @@
  *   loop.c      stands in for core/runtime/loop.c: virtual time, counted memory
  *   watch.c     between the hub and the core: the driver contract
  *   actor.c     an application: its callbacks, and calls made in its name
- *   ops.c       what applications and the network do at random
+ *   ops.c       what applications do at random
+ *   network.c   what the network does: weather, faults, partitions, a cut behind a certain byte
  *   model.c     what was sent, came, and was told of it: exactly once, in order, honestly
  *   inspect.c   the core's own accounts: budgets, promises, shares
  */
@@ -26,7 +27,12 @@
 #include "random.h"
 #include "transports/memory/memory.h"
 
-enum { SIM_ACTORS_MAX = 24, SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1, SIM_VIOLATION_BYTES = 1000 };
+enum {
+    SIM_ACTORS_MAX = 1024,
+    SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1,
+    SIM_TRANSPORTS_MAX = 2,
+    SIM_VIOLATION_BYTES = 1000
+};
 
 /* What is written down: each goes into the digest with who, when and up to three numbers, and is a
  * line of --trace. */
@@ -77,6 +83,8 @@ enum { SIM_ACTORS_MAX = 24, SIM_LOOPS_MAX = SIM_ACTORS_MAX + 1, SIM_VIOLATION_BY
     X(STATS, "statistics")                                                                         \
     X(CUT, "cut")                                                                                  \
     X(FAULT, "fault")                                                                              \
+    X(SEVERED, "cut behind this byte")                                                             \
+    X(PARTITION, "partition")                                                                      \
     X(WEATHER, "weather")                                                                          \
     X(JUMP, "clock jumps")                                                                         \
     X(FAMINE, "no memory")
@@ -109,8 +117,8 @@ struct sim {
     uint64_t now_us;
     enum { SIM_BUSY, SIM_HEALED, SIM_LEAVING } phase;
 
-    struct kith_memory_hub hub;
-    kith_loop loops[SIM_LOOPS_MAX]; /* 0: the hub's; then one for each actor */
+    struct kith_memory_hub hubs[SIM_TRANSPORTS_MAX]; /* one for each transport; best last */
+    kith_loop loops[SIM_LOOPS_MAX];                  /* 0: the hub's; then one for each actor */
     size_t loop_count;
     struct sim_actor *actors; /* actor i runs on loop i + 1 */
     size_t actor_count;
@@ -120,6 +128,11 @@ struct sim {
 
     /* Healthy until one of these: then links may end, and peers with them. */
     int links_broken, memory_failed, clock_jumped;
+    uint64_t carried_bytes,
+        cut_at_byte; /* handed up in all; where the network breaks next, 0: not */
+    uint32_t cuts;   /* of that kind, or of one transport, so far */
+    int cut_is_due;
+    uint64_t island;  /* bits of actors that the others cannot reach; 0: no partition */
     int other_thread; /* the call under way is made by another thread than the loop's */
     int in_call;      /* inside a call into the core: no callback may run */
     int depth;        /* inside a callback */
@@ -154,6 +167,23 @@ void sim_arena_reset(struct sim_arena *arena);
 void sim_content_fill(uint8_t *out, size_t count, uint32_t key);
 /* Where the first wrong byte is; count when all are right. */
 size_t sim_content_wrong(const uint8_t *bytes, size_t count, uint32_t key);
+
+/* ---- network.c ---- */
+
+/* Opens the hubs of the plan's transports. */
+void sim_network_open(struct sim *sim, struct sim_random *seed);
+/* Draws the network anew; calm: nothing is lost and nothing is very slow. */
+void sim_weather(struct sim *sim, int calm);
+/* What happens to the world and not to an actor. */
+void sim_happen(struct sim *sim, int op);
+/* Ends every fault. */
+void sim_heal(struct sim *sim);
+/* How many of count bytes that are about to be handed up come before the network breaks. */
+size_t sim_carry(struct sim *sim, size_t count);
+/* At the end of a turn: breaks it, where that is due. */
+void sim_network_turn(struct sim *sim);
+/* A link came up: across a partition nothing passes. */
+void sim_network_came_up(struct sim *sim, struct kith_link *link);
 
 /* ---- run.c ---- */
 

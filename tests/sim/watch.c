@@ -62,14 +62,16 @@ static void close_link(struct kith_link *link, unsigned code, int flush)
 
 void sim_watch_init(struct sim *sim)
 {
-    struct kith_driver *driver = &sim->hub.driver;
     memset(&watch, 0, sizeof watch);
-    watch.inner = *driver;
-    watch.record_at =
-        (driver->link_bytes + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-    driver->link_bytes = watch.record_at + sizeof(struct watched);
-    driver->dial = dial;
-    driver->close = close_link;
+    watch.inner = sim->hubs[0].driver; /* that of all of them */
+    watch.record_at = (watch.inner.link_bytes + sizeof(max_align_t) - 1) / sizeof(max_align_t) *
+                      sizeof(max_align_t);
+    for (size_t i = 0; i < SIM_TRANSPORTS_MAX; i++) {
+        struct kith_driver *driver = &sim->hubs[i].driver;
+        driver->link_bytes = watch.record_at + sizeof(struct watched);
+        driver->dial = dial;
+        driver->close = close_link;
+    }
 }
 
 void sim_watch_done(struct sim *sim)
@@ -98,6 +100,7 @@ static struct watched *enter(struct kith_link *link, const char *what)
     struct watched *record = record_of(link);
     SIM_CHECK(record->sim, !record->is_down, "%s for a link that is down", what);
     SIM_CHECK(record->sim, !record->sim->in_call, "%s inside a call down", what);
+    record->sim->loops[record->who + 1].was_busy = 1;
     return record;
 }
 
@@ -117,6 +120,7 @@ void sim_up_link(struct kith_link *link)
     SIM_CHECK(record->sim, !record->is_up, "a link came up twice");
     record->is_up = 1;
     sim_note(record->sim, SIM_LINK_UP, record->who, 0, 0, 0);
+    sim_network_came_up(record->sim, link);
     kith_up_link(link);
 }
 
@@ -137,6 +141,10 @@ void sim_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
     struct watched *record = enter(link, "kith_up_rx()");
     SIM_CHECK(record->sim, record->is_up, "bytes came before the link was up");
     sim_note(record->sim, SIM_RX, record->who, count, digest_of(bytes, count), 0);
+    count = sim_carry(record->sim, count);
+    if (count == 0) {
+        return; /* they are lost with their link */
+    }
     kith_up_rx(link, bytes, count);
     sim_inspect_link(record->sim, link);
 }
@@ -214,6 +222,10 @@ void sim_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, cons
     struct watched *record = enter(link, "kith_up_lane_rx()");
     sim_note(record->sim, SIM_LANE_RX, record->who, lane << 56 | offset, count,
              digest_of(bytes, count));
+    count = sim_carry(record->sim, count);
+    if (count == 0) {
+        return;
+    }
     kith_up_lane_rx(link, lane, offset, bytes, count);
     sim_inspect_link(record->sim, link);
 }

@@ -5,6 +5,7 @@
  * application hears of it only what it must.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bounds.h"
@@ -229,9 +230,40 @@ Test(association, refused_for_two_seconds)
     kith_memory_hub_cut(&world.hub);
     world_run(&world, KITH_REFUSED_MS - 100);
     cr_assert_eq(bob->count[ACTOR_DEPARTED], 0);
-    world_run(&world, 2000);
+    world_run(&world, 300); /* the first attempt takes a moment, and so does the last */
     cr_assert_eq(bob->count[ACTOR_DEPARTED], 1);
     cr_assert_eq(bob->friends[0].reason, KITH_REASON_LOST);
+    world_close(&world);
+}
+
+/* A portal that wants a password answers for a while where the peer was: that says nothing about
+ * the peer, which is still there when the portal lets through. */
+Test(association, a_portal_in_between)
+{
+    kith_session_config config = world_secure_config("portal");
+    char portal_url[80], real_url[64];
+    kith_listener *again;
+    struct actor *portal;
+    open_pair(6, ONE);
+    strcpy(real_url, ada->url);
+    snprintf(portal_url, sizeof portal_url, "mems%s", strchr(real_url, ':'));
+    cr_assert_eq(kith_listener_close(ada->listener), KITH_OK);
+    world_settle(&world);
+    portal = world_join(&world, &config);
+    cr_assert_eq(kith_listen(portal->session, portal_url, portal, &portal->listener), KITH_OK);
+    world_settle(&world);
+    kith_memory_hub_cut(&world.hub);
+    cr_assert_eq(actor_say(ada, ada->last, 0, 100, 1), KITH_OK);
+    world_run(&world, 10000);
+    cr_assert_gt(bob->count[ACTOR_DIAL_WAITING], 1);
+    cr_assert_eq(bob->dial_reason, KITH_REASON_NOT_KITH);
+    cr_assert_eq(kith_listener_close(portal->listener), KITH_OK);
+    world_settle(&world);
+    cr_assert_eq(kith_listen(ada->session, real_url, ada, &again), KITH_OK);
+    world_run(&world, 8000);
+    expect_one_association();
+    cr_assert_eq(bob->count[ACTOR_RESUMED], 1);
+    cr_assert_eq(delivered(ada), 1);
     world_close(&world);
 }
 
@@ -362,6 +394,45 @@ Test(association, a_better_link_is_used)
         cr_assert_eq(bob->last->peer->active->driver, &better.driver);
         cr_assert_eq(delivered(ada) + delivered(bob), 200);
         cr_assert_eq(ada->count[ACTOR_INTERRUPTED] + bob->count[ACTOR_INTERRUPTED], 0);
+        world_close(&world);
+    }
+}
+
+/* It dies at any moment of its adoption. The link before goes on where the other side is, which may
+ * have gone to the better one and dropped what came on this one meanwhile. */
+Test(association, a_better_link_dies_at_every_moment)
+{
+    for (uint64_t us = 0; us < 40000; us += 370) {
+        static struct kith_memory_hub better;
+        kith_session_config config = resuming("x");
+        world_open(&world, us);
+        world.hub.driver.capabilities = us % 740 ? ONE : MANY;
+        kith_memory_hub_init(&better, &world.bench.env);
+        better.driver.capabilities = world.hub.driver.capabilities;
+        better.driver.rank = 9;
+        better.driver.schemes = (const struct kith_scheme[]){{"best", 0}, {NULL, 0}};
+        world.drivers[1] = &better.driver;
+        ada = world_join(&world, &config);
+        bob = world_join(&world, &config);
+        actor_listen(ada);
+        cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
+        world_settle(&world);
+        cr_assert_eq(kith_listen(ada->session, "best://*:7", ada, NULL), KITH_OK);
+        world_settle(&world);
+        world.hub.delay_us = better.delay_us = 4000;
+        cr_assert_eq(actor_dial_url(bob, "best://hub:7", NULL), KITH_OK);
+        for (uint64_t at_us = 0; at_us < 60000; at_us += 500) {
+            cr_assert_eq(actor_say(ada, ada->last, 0, 30, 1), KITH_OK);
+            cr_assert_eq(actor_say(bob, bob->last, 0, 30, 1), KITH_OK);
+            world_run_us(&world, at_us <= us && us < at_us + 500 ? us - at_us : 500);
+            if (at_us <= us && us < at_us + 500) {
+                kith_memory_hub_cut(&better);
+                better.unreachable = 1;
+            }
+        }
+        world_run(&world, 3000);
+        expect_one_association();
+        cr_assert_eq(delivered(ada) + delivered(bob), 240);
         world_close(&world);
     }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "bounds.h"
 #include "protocol/frame.h"
 #include "stranger.h"
 #include "vectors.h"
@@ -581,6 +582,67 @@ Test(handshake, adopt_of_an_association_that_is_forgotten)
     send_adopt(KITH_FRAME_ADOPT, &adopt);
     cr_assert(stranger_find(&eve, KITH_FRAME_ADOPTED, &body, &length));
     cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+    close_world();
+}
+
+/* Who ends an association closes the links to that key that are still in their handshake, too: on
+ * one of them an ADOPT may be on its way that began the very association that ended. */
+Test(handshake, a_late_adopt_of_an_association_that_ended)
+{
+    static struct stranger again;
+    open_plain();
+    meet(1);
+    stranger_send_hello(&eve); /* and Ada waits for AUTH */
+    stranger_make(&again, &strangers, ada, 0);
+    again.hello = eve.hello;
+    memcpy(again.seed, eve.seed, sizeof again.seed);
+    cr_assert(stranger_connect(&again));
+    stranger_shake(&again);
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+    cr_assert_eq(kith_peer_disconnect(ada->last->peer, NULL), KITH_OK);
+    world_settle(&world);
+    cr_assert_eq(ada->count[ACTOR_DEPARTED], 1);
+    cr_assert_eq(stranger_expect_end(&again), KITH_REASON_KICKED);
+    cr_assert_eq(stranger_expect_end(&eve), KITH_REASON_TIMEOUT); /* this link alone */
+    stranger_end(&again);
+    close_world();
+}
+
+/* A link that breaks between ADOPT and ADOPTED: the follower may have obeyed, so the association
+ * goes on over the next link, and its application hears of nothing. */
+Test(handshake, the_first_link_breaks_before_adopted)
+{
+    kith_session_config config = world_config("Ada");
+    struct kith_adopt first, second;
+    static struct stranger again;
+    const uint8_t *body;
+    size_t length;
+    config.resume_window_ms = 0; /* the default */
+    open_world(&config);
+    meet(-1);
+    eve.auth.resume_window_ms = 1000;
+    stranger_authenticate(&eve);
+    cr_assert(stranger_find(&eve, KITH_FRAME_ADOPT, &body, &length));
+    cr_assert(kith_adopt_decode(body, length, 1, &first));
+    stranger_hang_up(&eve, KITH_REASON_LOST);
+    world_run(&world, 1000);
+    stranger_make(&again, &strangers, ada, 0);
+    again.hello = eve.hello;
+    again.auth.resume_window_ms = 1000;
+    memcpy(again.seed, eve.seed, sizeof again.seed);
+    cr_assert(stranger_connect(&again));
+    stranger_authenticate(&again);
+    cr_assert(stranger_find(&again, KITH_FRAME_ADOPT, &body, &length));
+    cr_assert(kith_adopt_decode(body, length, 1, &second));
+    cr_assert_eq(second.since, first.since);
+    cr_assert_eq(second.generation, first.generation + 1);
+    cr_assert_eq(second.fresh, 1);
+    stranger_hang_up(&again, KITH_REASON_LOST);
+    cr_assert_eq(ada->session->peer_count, 1);
+    world_run(&world, KITH_RESUME_WINDOW_MS_DEFAULT + 1);
+    cr_assert_eq(ada->session->peer_count, 0); /* without a word */
+    cr_assert_eq(ada->count[ACTOR_CONNECTED] + ada->count[ACTOR_DEPARTED], 0);
+    stranger_end(&again);
     close_world();
 }
 

@@ -150,6 +150,23 @@ Test(lane_tx, received_frees_consumed_settles)
     close_lanes();
 }
 
+/* Another link is used from now on, and what the other side got over the old one is told late: it
+ * is sent once more, and nothing will confirm it a second time. */
+Test(lane_tx, sent_once_more_after_it_was_confirmed)
+{
+    const struct kith_credit table = {0, 0, 0, 1000};
+    open_lanes(1 << 20);
+    cr_assert_eq(put(0, 100, 0), KITH_OK);
+    cr_assert(credit(0, 0, 0, 1000));
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, sizeof out), 102);
+    cr_assert(kith_lane_tx_resume(&lanes[0], &table, settle, &bench));
+    cr_assert(credit(0, 102, 102, 1000));
+    cr_assert_gt(lanes[0].held_bytes, 0); /* the cursor stands in it */
+    cr_assert_eq(kith_lane_tx_take(&lanes[0], out, sizeof out), 102);
+    cr_assert_eq(lanes[0].held_bytes, 0);
+    close_lanes();
+}
+
 Test(lane_tx, older_news_changes_nothing)
 {
     open_lanes(1 << 20);

@@ -113,6 +113,7 @@ _Noreturn void kith__mem_blame(const struct kith__mem_link *link, const char *wh
 
 /* ---- memory.c */
 
+int kith__mem_is_secure(const struct kith_memory_hub *hub, const char *scheme);
 struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t number);
 
 /* ---- link.c */

@@ -267,16 +267,11 @@ static void take_turn(struct kith__mem_link *link)
 
 /* ---- calls of the core ------------------------------------------------------------------- */
 
-static int scheme_is_secure(const struct kith_address *address)
-{
-    return strcmp(address->scheme, "mems") == 0;
-}
-
 kith_err kith__mem_dial(struct kith_link *base, const struct kith_address *address)
 {
     struct kith__mem_link *link = (struct kith__mem_link *)base;
     struct kith_memory_hub *hub = kith__mem_hub_of(base->endpoint);
-    int is_secure = scheme_is_secure(address);
+    int is_secure = kith__mem_is_secure(hub, address->scheme);
     if (is_secure != (base->endpoint->security != KITH_SECURITY_NONE)) {
         return kith_fail(KITH_ERR_CONFIG, "%s:// does not fit the session's security",
                          address->scheme);
@@ -316,7 +311,7 @@ void kith__mem_info(struct kith_link *base, struct kith_link_info *out)
     out->channel = link->is_secure ? KITH_CHANNEL_TLS13_PSK : KITH_CHANNEL_PLAIN;
     out->tls_version = link->is_secure ? 0x0304 : 0;
     out->cipher_suite = link->is_secure ? 0x1301 : 0;
-    out->transport = link->is_secure ? "mems" : "mem";
+    out->transport = link->hub->driver.schemes[link->is_secure].name;
     out->cipher = link->is_secure ? "TLS_AES_128_GCM_SHA256" : "";
     out->psk_identity = link->identity;
     out->remote_address = link->remote;

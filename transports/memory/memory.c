@@ -34,6 +34,15 @@ static void endpoint_close(struct kith_endpoint *endpoint)
     (void)endpoint;
 }
 
+int kith__mem_is_secure(const struct kith_memory_hub *hub, const char *scheme)
+{
+    const struct kith_scheme *at = hub->driver.schemes;
+    while (at->name != NULL && strcmp(at->name, scheme) != 0) {
+        at++;
+    }
+    return at->name != NULL && at->secure;
+}
+
 struct kith__mem_port *kith__mem_port_find(struct kith_memory_hub *hub, uint16_t number)
 {
     for (struct kith_node *at = hub->ports.next; at != &hub->ports; at = at->next) {
@@ -50,7 +59,7 @@ static kith_err listen_on(struct kith_port *base, const struct kith_address *add
 {
     struct kith__mem_port *port = (struct kith__mem_port *)base;
     struct kith_memory_hub *hub = kith__mem_hub_of(base->endpoint);
-    port->secure = strcmp(address->scheme, "mems") == 0;
+    port->secure = kith__mem_is_secure(hub, address->scheme);
     if (port->secure != (base->endpoint->security != KITH_SECURITY_NONE)) {
         return kith_fail(KITH_ERR_CONFIG, "%s:// does not fit the session's security",
                          address->scheme);

@@ -16,7 +16,8 @@
 struct kith_memory_hub {
     /* Schemes: mem (plain), mems (claims TLS 1.3 PSK with an exporter, and checks keys as that
      * would). capabilities may be changed before the first endpoint is opened; KITH_DRIVER_ONE_LANE
-     * at first. */
+     * at first. So may rank and, where there are several hubs, schemes: a plain one, then
+     * perhaps a secure one. */
     struct kith_driver driver;
     struct kith_env *env;
     struct kith_node ports;

@@ -97,9 +97,11 @@ static kith_reason from_their_alert(const struct failure *failure)
                failure->got);
 }
 
+/* Of a record that was cut off the library finds in the end that its checksum is wrong, and says so
+ * to nobody. */
 static int is_closed(const struct failure *failure)
 {
-    return failure->sent < 0 &&
+    return (failure->sent < 0 || failure->sent == bad_record_mac) &&
            (failure->error == WOLFSSL_ERROR_SYSCALL ||
             failure->error == WOLFSSL_ERROR_ZERO_RETURN || failure->error == SOCKET_PEER_CLOSED_E ||
             failure->error == SOCKET_ERROR_E);
@@ -260,6 +262,8 @@ kith_reason kith__tls_explain(WOLFSSL *ssl, const struct kith__tls_keys *keys,
     failure.error = wolfSSL_get_error(ssl, WOLFSSL_FATAL_ERROR);
     failure.got = fatal(&alerts.last_rx);
     failure.sent = fatal(&alerts.last_tx);
+    failure.got = handshake->alert_got != 0 ? handshake->alert_got : failure.got;
+    failure.sent = handshake->alert_sent != 0 ? handshake->alert_sent : failure.sent;
     failure.detail = detail;
     if (failure.got >= 0) {
         return from_their_alert(&failure);

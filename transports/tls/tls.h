@@ -39,7 +39,9 @@ struct kith__tls_handshake {
     char identity[KITH_KEY_IDENTITY_BYTES_MAX + 1]; /* that a key was asked for; printable */
     uint8_t asked;                                  /* the other side named a key, or we did */
     uint8_t known;                                  /* and it is one of ours */
-    uint8_t ems; /* TLS 1.2: the extended master secret is agreed on */
+    uint8_t ems;                   /* TLS 1.2: the extended master secret is agreed on */
+    uint8_t alert_got, alert_sent; /* by the driver, where alerts are not TLS's to carry (QUIC); 0:
+                                      none */
     /* With certificates. */
     const char *name; /* the driver's, lives as long: that it must be made out to; NULL: any */
     kith_certificate *chain; /* the other side's, its own first */

@@ -33,15 +33,15 @@ kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *addres
                          address->scheme, kith__ws_scheme(endpoint));
     }
     if (!host_ok(address->host) || address->port == 0 ||
-        !kith__ws_address_parse(address->ip, address->port, &link->peer, &link->peer_bytes) ||
+        !kith__net_address_parse(address->ip, address->port, &link->peer, &link->peer_bytes) ||
         snprintf(link->authority, sizeof link->authority, six ? "[%s]:%u" : "%s:%u", address->host,
                  address->port) >= (int)sizeof link->authority) {
-        char host[KITH__WS_ADDRESS_BYTES];
+        char host[KITH__NET_ADDRESS_BYTES];
         kith_printable(address->host, strlen(address->host), host, sizeof host);
         return kith_fail(KITH_ERR_ADDRESS, "\"%s\" port %u cannot be dialled", host, address->port);
     }
-    kith__ws_address_format((const struct sockaddr *)(const void *)&link->peer, link->peer_bytes,
-                            link->remote);
+    kith__net_address_format((const struct sockaddr *)(const void *)&link->peer, link->peer_bytes,
+                             link->remote);
     kith_text_copy(link->name, sizeof link->name, address->name);
     link->tls.name = link->name;
     link->dialled = 1;
@@ -56,7 +56,7 @@ kith_err kith__ws_dial(struct kith_link *base, const struct kith_address *addres
 }
 
 /* "ip:port" or "[ip]:port", taken apart: the port, and the ip in out. */
-static int split(const char *remote, char out[KITH__WS_ADDRESS_BYTES])
+static int split(const char *remote, char out[KITH__NET_ADDRESS_BYTES])
 {
     const char *colon = strrchr(remote, ':');
     int bracket = remote[0] == '[';
@@ -74,7 +74,7 @@ static struct lws *connect_lws(struct kith__ws_link *link)
 {
     struct kith__ws_endpoint *endpoint = kith__ws_endpoint_of(link);
     struct lws_client_connect_info info;
-    char ip[KITH__WS_ADDRESS_BYTES];
+    char ip[KITH__NET_ADDRESS_BYTES];
     memset(&info, 0, sizeof info);
     info.context = endpoint->context;
     info.vhost = link->way->vhost;
@@ -111,33 +111,6 @@ void kith__ws_dial_begin(struct kith__ws_link *link)
     }
 }
 
-static kith_reason reason_of(int error)
-{
-    switch (error) {
-    case ECONNREFUSED:
-        return KITH_REASON_REFUSED;
-    case ETIMEDOUT:
-        return KITH_REASON_TIMEOUT;
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EHOSTDOWN:
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-    case EINVAL:
-    case EACCES:
-    case EPERM:
-        return KITH_REASON_UNREACHABLE;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-        return KITH_REASON_INTERNAL; /* nothing was sent: it says nothing of the other side */
-    default:
-        return KITH_REASON_LOST;
-    }
-}
-
 static void fail_to_connect(struct kith__ws_link *link, int error)
 {
     char reason[80];
@@ -145,8 +118,8 @@ static void fail_to_connect(struct kith__ws_link *link, int error)
         kith__ws_link_fail(link, KITH_REASON_REFUSED,
                            "%s refuses the connection: nobody listens there", link->remote);
     } else {
-        kith__ws_link_fail(link, reason_of(error), "%s cannot be reached: %s", link->remote,
-                           kith__ws_errno_text(error, reason, sizeof reason));
+        kith__ws_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s",
+                           link->remote, kith__net_errno_text(error, reason, sizeof reason));
     }
 }
 
@@ -167,7 +140,7 @@ int kith__ws_dial_connected(struct kith__ws_link *link)
     if (getpeername(link->socket.fd, (struct sockaddr *)(void *)&peer, &bytes) != 0) {
         return 0;
     }
-    kith__ws_socket_connected(link->socket.fd);
+    kith__ws_tcp_connected(link->socket.fd);
     link->stage = KITH__WS_HANDSHAKE;
     return 1;
 }
@@ -177,7 +150,7 @@ int kith__ws_dial_connected(struct kith__ws_link *link)
 void kith__ws_dial_explain(struct kith__ws_link *link)
 {
     int error = ECONNREFUSED;
-    int fd = kith__ws_socket(link->peer.ss_family, SOCK_DGRAM);
+    int fd = kith__net_socket(link->peer.ss_family, SOCK_DGRAM);
     if (fd < 0 ||
         connect(fd, (const struct sockaddr *)(const void *)&link->peer, link->peer_bytes) != 0) {
         error = errno;

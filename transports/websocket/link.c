@@ -9,6 +9,7 @@
  * (OVER), or it is cut (lws is told to close it when the turn ends), or it is drained first
  * (stream.c). Why it ends is written down by whoever knows first. Must not write or read payload.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,10 +183,14 @@ static void send_off(int fd)
     (void)send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* What the first byte of a stranger says against it. TLS records start with their type, 20 to 23,
+static const char STATUS_LINE[] = "HTTP/";
+
+/* What the first bytes of a stranger say against it. TLS records start with their type, 20 to 23,
  * that of a client with a handshake, 22 (RFC 8446 §5.1); HTTP with a method or with "HTTP". */
-static const char *first_impression(const struct kith__ws_link *link, unsigned first)
+static const char *first_impression(const struct kith__ws_link *link, const char *bytes,
+                                    size_t count)
 {
+    const unsigned first = (unsigned char)bytes[0];
     if (kith__ws_endpoint_of(link)->secure) {
         /* Any TLS record: what was first may have gone straight to the TLS library, when it came
          * between our look and its own. */
@@ -194,18 +199,22 @@ static const char *first_impression(const struct kith__ws_link *link, unsigned f
     if (first == 22) {
         return "speaks TLS, where a plain connection was asked for";
     }
+    if (link->dialled) {
+        return memcmp(bytes, STATUS_LINE, count) == 0 ? NULL : "does not speak WebSocket";
+    }
     return first >= 'A' && first <= 'Z' ? NULL : "does not speak WebSocket";
 }
 
 int kith__ws_link_hear(struct kith__ws_link *link, int fd)
 {
-    unsigned char first;
+    char bytes[sizeof STATUS_LINE - 1];
     const char *wrong;
-    if (link->heard || recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
+    ssize_t count = link->heard ? 0 : recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    if (count <= 0) {
         return 1;
     }
     link->heard = 1;
-    wrong = first_impression(link, first);
+    wrong = first_impression(link, bytes, (size_t)count);
     if (wrong == NULL) {
         return 1;
     }
@@ -229,6 +238,14 @@ static void explain_tls(struct kith__ws_link *link, WOLFSSL *ssl)
     }
 }
 
+/* Nothing more will come: what came before may be half of an answer. */
+static int is_ended(struct lws *wsi)
+{
+    char byte;
+    ssize_t count = recv(lws_get_socket_fd(wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 static void explain_http(struct kith__ws_link *link, struct lws *wsi)
 {
     unsigned status = link->dialled ? lws_http_client_http_response(wsi) : 0;
@@ -241,7 +258,8 @@ static void explain_http(struct kith__ws_link *link, struct lws *wsi)
         kith__ws_link_fail(link, KITH_REASON_NOT_KITH,
                            "%s is a web server, not a Kith peer (HTTP status %u)", link->remote,
                            status);
-    } else if (!link->heard || kith__ws_endpoint_of(link)->secure) {
+    } else if (!link->heard || kith__ws_endpoint_of(link)->secure ||
+               (link->dialled && is_ended(wsi))) {
         kith__ws_link_fail(link, KITH_REASON_LOST,
                            "%s closed the connection before the WebSocket handshake was finished",
                            kith__ws_who(link));
@@ -354,7 +372,7 @@ static const char *local_of(struct kith__ws_link *link)
     socklen_t bytes = sizeof own;
     if (link->local[0] == '\0' && link->wsi != NULL &&
         getsockname(lws_get_socket_fd(link->wsi), (struct sockaddr *)(void *)&own, &bytes) == 0) {
-        kith__ws_address_format((const struct sockaddr *)(const void *)&own, bytes, link->local);
+        kith__net_address_format((const struct sockaddr *)(const void *)&own, bytes, link->local);
     }
     return link->local;
 }

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "bounds.h"
 #include "transport.h"
+#include "transports/net/net.h"
 #include "transports/tls/tls.h"
 
 enum {
@@ -41,8 +42,7 @@ enum {
     KITH__WS_BACKLOG = 512, /* connections that the system holds until we accept them; those behind
                                would wait longer than a handshake may take */
     KITH__WS_ACCEPT_PAUSE_MS = 100, /* no descriptors left: asking again at once would spin */
-    KITH__WS_DETAIL_BYTES = 400,    /* one sentence with an address and an identity */
-    KITH__WS_ADDRESS_BYTES = 80     /* "[IPv6%interface]:port" */
+    KITH__WS_DETAIL_BYTES = 400     /* one sentence with an address and an identity */
 };
 
 #define KITH__WS_SUBPROTOCOL "kith.v1"
@@ -129,7 +129,7 @@ struct kith__ws_link {
     uint8_t ahead[KITH__WS_AHEAD_BYTES];
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
-    char remote[KITH__WS_ADDRESS_BYTES], local[KITH__WS_ADDRESS_BYTES];
+    char remote[KITH__NET_ADDRESS_BYTES], local[KITH__NET_ADDRESS_BYTES];
     char authority[KITH_URL_BYTES_MAX]; /* dialled: "host:port" for the HTTP request */
     char name[KITH_URL_BYTES_MAX];      /* dialled: whom the certificate must be made out to */
     char detail[KITH__WS_DETAIL_BYTES];
@@ -193,14 +193,10 @@ kith_err kith__ws_listen(struct kith_port *base, const struct kith_address *addr
                          size_t url_bytes);
 void kith__ws_port_close(struct kith_port *base);
 
-/* ---- socket_linux.c or socket_posix.c: sockets that never block and that no child inherits */
+/* ---- tcp_linux.c or tcp_posix.c */
 
-/* A new socket; -1 and errno. */
-int kith__ws_socket(int family, int type);
-/* The next connection of a listening socket, and where it came from; -1 and errno. */
-int kith__ws_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes);
 /* TCP is connected: nothing waits to be collected, and little to be sent. */
-void kith__ws_socket_connected(int fd);
+void kith__ws_tcp_connected(int fd);
 
 /* ---- dial.c */
 
@@ -252,18 +248,5 @@ int kith__ws_pump(struct kith__ws_link *link);
 int kith__ws_take_request(struct kith__ws_link *link, struct lws *wsi, const char *upgrade);
 /* Whether an answer that lws takes for an upgrade is one to this. 0, or -1 for lws to close. */
 int kith__ws_take_response(struct kith__ws_link *link, struct lws *wsi);
-
-/* ---- address.c: addresses as text */
-
-/* "192.0.2.1:80", "[2001:db8::1]:80"; an IPv4 address inside an IPv6 one as IPv4. */
-void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
-                             char out[KITH__WS_ADDRESS_BYTES]);
-/* A numeric address and a port. 1 when it is one. */
-int kith__ws_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
-                           socklen_t *out_bytes);
-/* The text of an errno, safe on any thread. */
-const char *kith__ws_errno_text(int error, char *out, size_t out_bytes);
-/* Host part for a URL of a socket that is bound to all addresses. */
-void kith__ws_address_of_machine(char out[KITH__WS_ADDRESS_BYTES]);
 
 #endif

@@ -206,8 +206,8 @@ typedef struct kith_loop_config {
     kith_log_level log_level; /* KITH_LOG_DEFAULT is KITH_LOG_WARN */
 
     /* realloc() semantics: block NULL allocates, bytes 0 frees and returns NULL. Must be
-     * thread-safe. NULL: the C library's. The libraries below Kith (TLS, WebSocket) keep using the
-     * C library's. */
+     * thread-safe. NULL: the C library's. The libraries below Kith (TLS, QUIC, WebSocket) keep
+     * using the C library's. */
     void *(*realloc)(void *realloc_user, void *block, size_t bytes);
     void *realloc_user; /* handed to realloc */
 } kith_loop_config;
@@ -813,10 +813,10 @@ typedef struct kith_listen_options {
         sizeof(kith_listen_options), NULL, KITH_TLS12_NEVER                                        \
     }
 
-/* Listens. url is "SCHEME://HOST:PORT": wss (WebSocket over TLS) or ws (plain WebSocket, only with
- * KITH_SECURITY_NONE), or any (every transport that this build has and the session's security
- * allows); HOST an IP address, IPv6 in brackets, or * for all interfaces; PORT 0 lets the system
- * choose. The outcome comes as on_listener. Copies url. out may be NULL.
+/* Listens. url is "SCHEME://HOST:PORT": quic (QUIC, over UDP), wss (WebSocket over TLS) or ws
+ * (plain WebSocket, only with KITH_SECURITY_NONE), or any (every transport that this build has and
+ * the session's security allows); HOST an IP address, IPv6 in brackets, or * for all interfaces;
+ * PORT 0 lets the system choose. The outcome comes as on_listener. Copies url. out may be NULL.
  * @thread loop
  * @errors INVALID session or url is NULL; ADDRESS url cannot be read; UNSUPPORTED no such transport
  * here; CONFIG a plain transport in a secure session or the reverse, no key added or no certificate
@@ -832,7 +832,8 @@ KITH_API KITH_MUST_USE kith_err kith_listen_open(kith_session *session, const ch
                                                  const kith_listen_options *options,
                                                  kith_listener **out);
 
-/* Stops listening; connections already made stay. Ends in KITH_LISTENER_CLOSED.
+/* Stops listening; connections already made stay. With quic they use the listener's port, which
+ * only this session can listen at again before they have ended. Ends in KITH_LISTENER_CLOSED.
  * @thread loop
  * @errors INVALID listener is NULL; THREAD */
 KITH_API kith_err kith_listener_close(kith_listener *listener);
@@ -1039,7 +1040,7 @@ KITH_API void kith_peer_release(kith_peer *peer);
 typedef struct kith_peer_info {
     size_t size;                /* set by the caller: sizeof(kith_peer_info) */
     kith_level level;           /* what the link proves */
-    const char *transport;      /* "ws", "wss" … */
+    const char *transport;      /* "quic", "wss", "ws" … */
     const char *cipher;         /* TLS cipher suite (RFC 8446 §B.4 name), "" without encryption */
     const char *psk_identity;   /* identity of the pre-shared key, "" without */
     const char *remote_address; /* "192.0.2.1:4242", "[2001:db8::1]:4242" */

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * socket_posix.c: see ws.h. POSIX.1-2008 has no call that makes a socket as it should be, so it is
+ * socket_posix.c: see net.h. POSIX.1-2008 has no call that makes a socket as it should be, so it is
  * told afterwards. A fork() of another thread in between inherits it.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "transports/websocket/ws.h"
+#include "transports/net/net.h"
 
 /* fd, or -1 and errno; then it is closed. */
 static int prepared(int fd)
@@ -26,20 +24,12 @@ static int prepared(int fd)
     return -1;
 }
 
-int kith__ws_socket(int family, int type)
+int kith__net_socket(int family, int type)
 {
     return prepared(socket(family, type, 0));
 }
 
-int kith__ws_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes)
+int kith__net_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes)
 {
     return prepared(accept(fd, (struct sockaddr *)(void *)peer, peer_bytes));
-}
-
-/* POSIX has nothing that bounds what the system takes ahead of the network but the size of the
- * buffer, which would bound the rest too. */
-void kith__ws_socket_connected(int fd)
-{
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }

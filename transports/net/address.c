@@ -9,11 +9,13 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "transports/websocket/ws.h"
+#include "base/err.h"
+#include "transports/net/net.h"
 
-int kith__ws_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
-                           socklen_t *out_bytes)
+int kith__net_address_parse(const char *ip, uint16_t port, struct sockaddr_storage *out,
+                            socklen_t *out_bytes)
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
                              .ai_socktype = SOCK_STREAM};
@@ -48,10 +50,10 @@ static int unmap(const struct sockaddr *address, struct sockaddr_in *out)
     return 1;
 }
 
-void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
-                             char out[KITH__WS_ADDRESS_BYTES])
+void kith__net_address_format(const struct sockaddr *address, socklen_t bytes,
+                              char out[KITH__NET_ADDRESS_BYTES])
 {
-    char host[KITH__WS_ADDRESS_BYTES - 10], port[8];
+    char host[KITH__NET_ADDRESS_BYTES - 10], port[8];
     struct sockaddr_in four;
     if (unmap(address, &four)) {
         address = (const struct sockaddr *)(const void *)&four;
@@ -59,19 +61,28 @@ void kith__ws_address_format(const struct sockaddr *address, socklen_t bytes,
     }
     if (getnameinfo(address, bytes, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-        kith_text_copy(out, KITH__WS_ADDRESS_BYTES, "?");
+        kith_text_copy(out, KITH__NET_ADDRESS_BYTES, "?");
         return;
     }
-    snprintf(out, KITH__WS_ADDRESS_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+    snprintf(out, KITH__NET_ADDRESS_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
              host, port);
 }
 
-const char *kith__ws_errno_text(int error, char *out, size_t out_bytes)
+int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
+                              char out[KITH__NET_ADDRESS_BYTES])
 {
-    if (strerror_r(error, out, out_bytes) != 0) {
-        snprintf(out, out_bytes, "error %d", error);
+    struct sockaddr_storage local;
+    socklen_t local_bytes = sizeof local;
+    int fd = kith__net_socket(remote->sa_family, SOCK_DGRAM);
+    int known = fd >= 0 && connect(fd, remote, bytes) == 0 &&
+                getsockname(fd, (struct sockaddr *)(void *)&local, &local_bytes) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    return out;
+    if (known) {
+        kith__net_address_format((const struct sockaddr *)(const void *)&local, local_bytes, out);
+    }
+    return known;
 }
 
 /* How useful an address is to others: 0 not at all. */
@@ -93,11 +104,11 @@ static int usefulness(const struct ifaddrs *interface)
     return 0;
 }
 
-void kith__ws_address_of_machine(char out[KITH__WS_ADDRESS_BYTES])
+void kith__net_address_of_machine(char out[KITH__NET_ADDRESS_BYTES])
 {
     struct ifaddrs *all = NULL;
     const struct ifaddrs *best = NULL;
-    kith_text_copy(out, KITH__WS_ADDRESS_BYTES, "127.0.0.1");
+    kith_text_copy(out, KITH__NET_ADDRESS_BYTES, "127.0.0.1");
     if (getifaddrs(&all) != 0) {
         return;
     }
@@ -108,11 +119,11 @@ void kith__ws_address_of_machine(char out[KITH__WS_ADDRESS_BYTES])
     }
     if (best != NULL) {
         int six = best->ifa_addr->sa_family == AF_INET6;
-        char host[KITH__WS_ADDRESS_BYTES - 2];
+        char host[KITH__NET_ADDRESS_BYTES - 2];
         if (getnameinfo(best->ifa_addr,
                         six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in), host,
                         sizeof host, NULL, 0, NI_NUMERICHOST) == 0) {
-            snprintf(out, KITH__WS_ADDRESS_BYTES, six ? "[%s]" : "%s", host);
+            snprintf(out, KITH__NET_ADDRESS_BYTES, six ? "[%s]" : "%s", host);
         }
     }
     freeifaddrs(all);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * link_quic_test.c: what no application sees of QUIC: the handshakes that must fail whatever the
+ * other side does, Retry, resets, key update, silence. Looks into the driver.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "party.h"
+#include "session/session.h"
+#include "transports/quic/inside.h"
+#include "transports/quic/quic.h"
+
+static kith_loop *loop;
+static struct party ada, bob;
+
+/* The session's endpoint, which a listener or a dial has opened. */
+static struct kith__quic_endpoint *endpoint_of(const struct party *party)
+{
+    for (size_t i = 0; party->session->drivers[i] != NULL; i++) {
+        if (party->session->drivers[i] == &kith_quic_driver) {
+            cr_assert_not_null(party->session->endpoints[i]);
+            return (struct kith__quic_endpoint *)(void *)party->session->endpoints[i];
+        }
+    }
+    cr_assert_fail("no endpoint");
+    return NULL;
+}
+
+static struct kith__quic_link *link_of(const struct party *party)
+{
+    return (struct kith__quic_link *)(void *)party->peer->conn->link;
+}
+
+/* Ada listens; so does Bob, for his endpoint to be there before he dials. */
+static void open_both(void)
+{
+    loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 1);
+    party_listen(&bob, "quic://127.0.0.1:0");
+    party_listen(&ada, "quic://127.0.0.1:0");
+}
+
+static void dial(void)
+{
+    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK, "%s", kith_detail());
+}
+
+static void expect_connected(void)
+{
+    party_until(loop, &ada.connected, 1);
+    party_until(loop, &bob.connected, 1);
+}
+
+static void expect_failure(kith_reason reason)
+{
+    party_until(loop, &bob.failed, 1);
+    cr_assert_eq(bob.dial_reason, reason, "%s: %s", kith_reason_name(bob.dial_reason), bob.detail);
+    cr_assert_eq(ada.connected + bob.connected, 0);
+    party_loop_free(&loop);
+}
+
+static void exchange(void)
+{
+    unsigned before = ada.messages;
+    cr_assert_eq(kith_send(bob.peer, 0, "hello", 5, NULL), KITH_OK);
+    party_until(loop, &ada.messages, before + 1);
+}
+
+/* ---- handshakes that must fail ----------------------------------------------------------- */
+
+Test(link_quic, a_key_without_forward_secrecy)
+{
+    open_both();
+    cr_assert_eq(wolfSSL_CTX_no_dhe_psk(endpoint_of(&bob)->client_tls), 0);
+    dial();
+    expect_failure(KITH_REASON_AUTH);
+}
+
+Test(link_quic, another_protocol)
+{
+    open_both();
+    endpoint_of(&bob)->protocol = "other/1";
+    dial();
+    expect_failure(KITH_REASON_NOT_KITH);
+}
+
+Test(link_quic, no_protocol_at_all)
+{
+    open_both();
+    endpoint_of(&bob)->protocol = NULL;
+    dial();
+    expect_failure(KITH_REASON_NOT_KITH);
+}
+
+Test(link_quic, no_ticket)
+{
+    WOLFSSL_SESSION *session;
+    open_both();
+    dial();
+    expect_connected();
+    exchange();
+    session = wolfSSL_get1_session(link_of(&bob)->ssl);
+    cr_assert(session == NULL || !wolfSSL_SESSION_has_ticket(session));
+    wolfSSL_SESSION_free(session);
+    party_loop_free(&loop);
+}
+
+/* ---- Retry ------------------------------------------------------------------------------- */
+
+Test(link_quic, a_stranger_has_to_come_twice)
+{
+    open_both();
+    endpoint_of(&ada)->retry_links = 0;
+    dial();
+    expect_connected();
+    cr_assert_geq(endpoint_of(&ada)->counts.retries, 1);
+    cr_assert_eq(endpoint_of(&ada)->counts.invalid_tokens, 0);
+    exchange();
+    party_loop_free(&loop);
+}
+
+/* ---- a link that stands ------------------------------------------------------------------ */
+
+/* Ada forgets the link without a word; Bob hears of it with his next packet, and dials again. */
+Test(link_quic, a_stateless_reset)
+{
+    struct kith__quic_link *link;
+    open_both();
+    dial();
+    expect_connected();
+    link = link_of(&ada);
+    link->mute = 1;
+    kith__quic_link_cut(link);
+    cr_assert_eq(kith_send(bob.peer, 0, "hello", 5, NULL), KITH_OK);
+    party_until(loop, &ada.messages, 1);
+    cr_assert_geq(endpoint_of(&ada)->counts.resets, 1);
+    party_loop_free(&loop);
+}
+
+/* Whoever knows no token cannot end a link. */
+Test(link_quic, a_forged_reset)
+{
+    uint8_t packet[60];
+    struct kith__quic_link *link;
+    struct kith__quic_id *id;
+    open_both();
+    dial();
+    expect_connected();
+    link = link_of(&bob);
+    id = KITH_CONTAINER(link->ids.next, struct kith__quic_id, node);
+    for (int i = 0; i < 500; i++) {
+        cr_assert_eq(kith_default_crypto.random(NULL, packet, sizeof packet), KITH_OK);
+        packet[0] = (uint8_t)((packet[0] & 0x3f) | 0x40);
+        if (i % 2 == 0) {
+            memcpy(packet + 1, id->bytes, id->count); /* meant for this very link */
+        }
+        kith__quic_route(&link->socket->udp, &link->path, packet, sizeof packet);
+    }
+    exchange();
+    cr_assert_eq(link_of(&bob), link);
+    party_loop_free(&loop);
+}
+
+Test(link_quic, keys_are_updated)
+{
+    const struct kith_conn *before;
+    open_both();
+    dial();
+    expect_connected();
+    exchange();
+    before = bob.peer->conn;
+    for (int i = 0; i < 3; i++) {
+        struct kith__quic_link *link = link_of(i % 2 ? &ada : &bob);
+        int rv;
+        /* Not before the last one is confirmed (RFC 9001 section 6.1). */
+        while ((rv = ngtcp2_conn_initiate_key_update(link->conn,
+                                                     kith__quic_now(link->base.endpoint->env))) ==
+               NGTCP2_ERR_INVALID_STATE) {
+            exchange();
+        }
+        cr_assert_eq(rv, 0, "%s", ngtcp2_strerror(rv));
+        exchange();
+    }
+    cr_assert_eq(bob.peer->conn, before);
+    party_loop_free(&loop);
+}
+
+/* Nothing is sent any more: the link ends by itself, and so does a peer that is not waited for. */
+Test(link_quic, silence)
+{
+    kith_session_config config = KITH_SESSION_CONFIG_INIT;
+    struct party *both[] = {&ada, &bob};
+    kith_key key;
+    cr_assert_eq(kith_key_generate(&key), KITH_OK);
+    loop = party_loop();
+    config.session_name = "party";
+    config.security = KITH_SECURITY_PSK;
+    config.handshake_ms = PARTY_HANDSHAKE_MS;
+    config.idle_ping_ms = PARTY_IDLE_PING_MS;
+    config.resume_window_ms = KITH_RESUME_OFF;
+    for (int i = 0; i < 2; i++) {
+        config.display_name = i == 0 ? "Ada" : "Bob";
+        cr_assert_eq(party_open_config(both[i], loop, &config), KITH_OK, "%s", kith_detail());
+        cr_assert_eq(kith_session_add_key(both[i]->session, &key, KITH_KEY_DIAL), KITH_OK);
+        party_listen(both[i], "quic://127.0.0.1:0");
+        endpoint_of(both[i])->idle_ms = 500;
+        endpoint_of(both[i])->keep_alive_ms = 0;
+    }
+    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK, "%s", kith_detail());
+    party_until(loop, &ada.connected, 1);
+    party_until(loop, &ada.departed, 1);
+    cr_assert(ada.departed_reason == KITH_REASON_TIMEOUT || ada.departed_reason == KITH_REASON_LOST,
+              "%s", kith_reason_name(ada.departed_reason));
+    party_loop_free(&loop);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * write.c: a link's packets: control until there is none, then datagrams, then lanes, and control
+ * again after each chunk. As many as may go are made behind each other in one buffer, and sent with
+ * one call. Must not run inside a callback of ngtcp2.
+ */
+#include <string.h>
+
+#include "transports/quic/inside.h"
+
+enum {
+    /* A short header, its packet number and tag (RFC 9001 §5.3), and the frame's type and length.
+     */
+    DATAGRAM_OVERHEAD_BYTES = 1 + 4 + 16 + 3,
+    CLOSE_BYTES = 1280,
+    /* The loop's clock for timers has this step. */
+    STEP_US = 1000
+};
+
+/* One packet being made. */
+struct packet {
+    struct kith__quic_link *link;
+    ngtcp2_path *path;
+    ngtcp2_pkt_info *info;
+    uint8_t *out;
+    size_t room;
+    ngtcp2_tstamp now;
+    int lanes_are_out; /* for this packet: none has anything, or the connection takes no more */
+};
+
+/* What a source could do: the packet is done, as ngtcp2 gave it, unless MORE fits; or NOTHING. */
+enum { MORE = 1, NOTHING = 2 };
+static int step(ngtcp2_ssize rv, ngtcp2_ssize *out)
+{
+    if (rv == NGTCP2_ERR_WRITE_MORE) {
+        return MORE;
+    }
+    *out = rv;
+    return 0;
+}
+
+static int is_no_stream(ngtcp2_ssize rv)
+{
+    return rv == NGTCP2_ERR_STREAM_SHUT_WR || rv == NGTCP2_ERR_STREAM_NOT_FOUND;
+}
+
+/* ---- control ----------------------------------------------------------------------------- */
+
+/* The dialler opens the stream, if need be without a byte. */
+static int control_is_open(struct kith__quic_link *link)
+{
+    struct kith__quic_control *control = &link->control;
+    return control->stream >= 0 ||
+           (link->dialled && ngtcp2_conn_open_bidi_stream(link->conn, &control->stream, NULL) == 0);
+}
+
+static int write_control(struct packet *packet, ngtcp2_ssize *out)
+{
+    struct kith__quic_link *link = packet->link;
+    struct kith__quic_control *control = &link->control;
+    ngtcp2_vec vectors[KITH__QUIC_VECTORS_MAX];
+    ngtcp2_ssize went, rv;
+    size_t count;
+    if (control->is_blocked || !control_is_open(link)) {
+        return NOTHING;
+    }
+    count = kith__quic_control_next(link, vectors, KITH__QUIC_VECTORS_MAX);
+    if (kith__quic_is_over(link) || (count == 0 && control->is_announced)) {
+        return NOTHING;
+    }
+    rv = ngtcp2_conn_writev_stream(link->conn, packet->path, packet->info, packet->out,
+                                   packet->room, &went, NGTCP2_WRITE_STREAM_FLAG_MORE,
+                                   control->stream, vectors, count, packet->now);
+    if (went >= 0) {
+        control->sent += (size_t)went;
+        control->is_announced = 1;
+    }
+    if (rv == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+        /* By the connection's window: the next packet that comes may widen it. */
+        control->is_blocked =
+            ngtcp2_conn_get_max_stream_data_left2(link->conn, control->stream) == 0;
+        return NOTHING;
+    }
+    return is_no_stream(rv) ? NOTHING : step(rv, out);
+}
+
+/* ---- datagrams --------------------------------------------------------------------------- */
+
+size_t kith__quic_datagram_max(struct kith_link *base)
+{
+    struct kith__quic_link *link = (struct kith__quic_link *)(void *)base;
+    const ngtcp2_transport_params *theirs;
+    size_t path, most;
+    if (link->stage != KITH__QUIC_UP || kith__quic_is_ending(link)) {
+        return 0;
+    }
+    theirs = ngtcp2_conn_get_remote_transport_params2(link->conn);
+    if (theirs == NULL || theirs->max_datagram_frame_size <= 3) {
+        return 0;
+    }
+    path = ngtcp2_conn_get_path_max_tx_udp_payload_size2(link->conn) - DATAGRAM_OVERHEAD_BYTES -
+           NGTCP2_MAX_CIDLEN;
+    most = theirs->max_datagram_frame_size - 3 < path ? (size_t)theirs->max_datagram_frame_size - 3
+                                                      : path;
+    return most < KITH_DATAGRAM_BYTES_MAX ? most : KITH_DATAGRAM_BYTES_MAX;
+}
+
+/* Gets one to send. 0: there is none. */
+static int next_datagram(struct kith__quic_link *link)
+{
+    size_t room;
+    if (link->has_datagram) {
+        return 1;
+    }
+    room = kith__quic_datagram_max(&link->base);
+    if (link->datagrams_are_dry || room == 0) {
+        return 0;
+    }
+    if (link->datagram == NULL) {
+        link->datagram = kith_resize(link->base.endpoint->env, NULL, KITH_DATAGRAM_BYTES_MAX);
+    }
+    if (link->datagram == NULL ||
+        !kith_up_datagram_pull(&link->base, link->datagram, room, &link->datagram_bytes)) {
+        link->datagrams_are_dry = 1;
+        return 0;
+    }
+    link->has_datagram = 1;
+    return 1;
+}
+
+static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
+{
+    struct kith__quic_link *link = packet->link;
+    ngtcp2_vec vector;
+    ngtcp2_ssize rv;
+    int went = 0;
+    if (kith__quic_is_ending(link) || !next_datagram(link) || kith__quic_is_ending(link)) {
+        return NOTHING;
+    }
+    vector.base = link->datagram;
+    vector.len = link->datagram_bytes;
+    rv = ngtcp2_conn_writev_datagram(link->conn, packet->path, packet->info, packet->out,
+                                     packet->room, &went, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
+                                     &vector, 1, packet->now);
+    if (went || rv == NGTCP2_ERR_INVALID_ARGUMENT || rv == NGTCP2_ERR_INVALID_STATE) {
+        link->has_datagram = 0; /* sent, or larger than the path takes by now */
+    }
+    if (rv == NGTCP2_ERR_INVALID_ARGUMENT || rv == NGTCP2_ERR_INVALID_STATE) {
+        return MORE;
+    }
+    return step(rv, out);
+}
+
+/* ---- lanes ------------------------------------------------------------------------------- */
+
+/* One lane's stream is full; or all of them are, because the connection is. */
+static int lane_is_full(struct packet *packet)
+{
+    struct kith__quic_link *link = packet->link;
+    if (ngtcp2_conn_get_max_stream_data_left2(link->conn, link->chunk.lane->stream) > 0) {
+        kith__quic_lane_settle(link);
+        packet->lanes_are_out = 1;
+        return NOTHING;
+    }
+    kith__quic_lane_block(link);
+    return MORE;
+}
+
+static int write_lane(struct packet *packet, ngtcp2_ssize *out)
+{
+    struct kith__quic_link *link = packet->link;
+    ngtcp2_vec vectors[KITH__QUIC_VECTORS_MAX];
+    ngtcp2_ssize went, rv;
+    size_t count;
+    if (packet->lanes_are_out || (link->chunk.lane == NULL && !kith__quic_lane_next(link))) {
+        return NOTHING;
+    }
+    count = kith__quic_lane_vectors(link, vectors);
+    rv = ngtcp2_conn_writev_stream(link->conn, packet->path, packet->info, packet->out,
+                                   packet->room, &went, NGTCP2_WRITE_STREAM_FLAG_MORE,
+                                   link->chunk.lane->stream, vectors, count, packet->now);
+    if (went > 0) {
+        kith__quic_lane_went(link, (size_t)went);
+    }
+    if (rv == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+        return lane_is_full(packet);
+    }
+    if (is_no_stream(rv)) {
+        packet->lanes_are_out = 1; /* the other side broke it off, and hears of that */
+        return NOTHING;
+    }
+    if (link->chunk.used == link->chunk.lent.count) {
+        kith__quic_lane_settle(link);
+    }
+    return step(rv, out);
+}
+
+/* ---- packets ----------------------------------------------------------------------------- */
+
+static ngtcp2_ssize write_packet(ngtcp2_conn *conn, ngtcp2_path *path, ngtcp2_pkt_info *info,
+                                 uint8_t *out, size_t room, ngtcp2_tstamp now, void *user)
+{
+    struct kith__quic_link *link = user;
+    struct packet packet = {link, path, info, out, room, now, 0};
+    ngtcp2_ssize bytes = 0;
+    int did = MORE;
+    while (did == MORE && link->stage == KITH__QUIC_UP && !kith__quic_is_over(link)) {
+        did = NOTHING;
+        if (link->chunk.lane == NULL) {
+            did = write_control(&packet, &bytes);
+        }
+        if (did == NOTHING && link->chunk.lane == NULL) {
+            did = write_datagram(&packet, &bytes);
+        }
+        if (did == NOTHING) {
+            did = write_lane(&packet, &bytes);
+        }
+    }
+    if (did == 0) {
+        return bytes;
+    }
+    /* What ngtcp2 itself has to say, and the end of a packet that was begun. */
+    return ngtcp2_conn_writev_stream(conn, path, info, out, room, NULL,
+                                     NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0, now);
+}
+
+static struct kith__udp_path destination(const ngtcp2_path *path)
+{
+    struct kith__udp_path to;
+    memcpy(&to.local.storage, path->local.addr, path->local.addrlen);
+    memcpy(&to.remote.storage, path->remote.addr, path->remote.addrlen);
+    to.local.bytes = path->local.addrlen;
+    to.remote.bytes = path->remote.addrlen;
+    return to;
+}
+
+static void send_off(struct kith__quic_link *link, const ngtcp2_path *path, size_t count,
+                     size_t segment)
+{
+    struct kith__udp_path to = destination(path);
+    char reason[80];
+    int error = kith__quic_socket_send(link->socket, &to, kith__quic_endpoint_of(link)->sending,
+                                       count, segment);
+    /* Later the network may be gone for a while; then packets are lost, and that is all. */
+    if (error != 0 && link->dialled && !link->heard) {
+        kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s",
+                             link->remote, kith__net_errno_text(error, reason, sizeof reason));
+        link->mute = 1;
+        kith__quic_link_cut(link);
+    }
+}
+
+/* Batches that pacing allows before the loop's timer can fire again. */
+static unsigned batches_of(const struct kith__quic_link *link)
+{
+    ngtcp2_conn_info info;
+    uint64_t bytes;
+    ngtcp2_conn_get_conn_info2(link->conn, &info);
+    if (info.smoothed_rtt == 0) {
+        return 1;
+    }
+    bytes = info.cwnd * 5 / 4 * (STEP_US * NGTCP2_MICROSECONDS) / info.smoothed_rtt;
+    bytes = 1 + bytes / KITH__UDP_BATCH_BYTES;
+    return bytes < KITH__QUIC_BATCHES_PER_TURN ? (unsigned)bytes : KITH__QUIC_BATCHES_PER_TURN;
+}
+
+void kith__quic_write(struct kith__quic_link *link)
+{
+    struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
+    ngtcp2_tstamp now = kith__quic_now(endpoint->base.env);
+    unsigned batches = batches_of(link);
+    ngtcp2_ssize bytes = 1;
+    link->control.is_dry = link->datagrams_are_dry = 0;
+    for (unsigned i = 0; i < batches && bytes > 0 && !kith__quic_is_over(link) &&
+                         !kith__quic_socket_is_full(link->socket);
+         i++) {
+        ngtcp2_path_storage path;
+        ngtcp2_pkt_info info;
+        size_t segment = 0;
+        ngtcp2_path_storage_zero(&path);
+        bytes = ngtcp2_conn_write_aggregate_pkt2(link->conn, &path.path, &info, endpoint->sending,
+                                                 KITH__UDP_BATCH_BYTES, &segment, write_packet,
+                                                 KITH__UDP_SEGMENTS_MAX, now);
+        kith__quic_lane_settle(link);
+        if (bytes > 0) {
+            send_off(link, &path.path, (size_t)bytes, segment);
+        }
+    }
+    ngtcp2_conn_update_pkt_tx_time(link->conn, now);
+    if (bytes < 0) {
+        kith__quic_explain(link, (int)bytes);
+    }
+}
+
+void kith__quic_write_close(struct kith__quic_link *link)
+{
+    struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    ngtcp2_ssize bytes;
+    ngtcp2_path_storage_zero(&path);
+    bytes = ngtcp2_conn_write_connection_close(link->conn, &path.path, &info, endpoint->sending,
+                                               CLOSE_BYTES, &link->error,
+                                               kith__quic_now(endpoint->base.env));
+    if (bytes > 0) {
+        struct kith__udp_path to = destination(&path.path);
+        (void)kith__quic_socket_send(link->socket, &to, endpoint->sending, (size_t)bytes,
+                                     (size_t)bytes);
+        kith__quic_bury(link, &to, endpoint->sending, (size_t)bytes);
+    }
+}
