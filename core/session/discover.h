@@ -75,8 +75,8 @@ struct kith_discovery {
 struct kith_seen {
     struct kith_node node;
     const struct kith_query *query;
-    uint64_t number; /* the driver's */
-    unsigned distance;
+    uint64_t number;         /* the driver's */
+    unsigned distance, rank; /* nearest first; of those the best transport */
     char url[KITH_PLACE_BYTES];
 };
 
@@ -104,7 +104,7 @@ struct kith_found_peer {
     uint64_t meet_us; /* when to dial, or KITH_TIME_NEVER */
 };
 
-/* Its addresses, nearest first, each once. out has KITH_SIGHTINGS_PER_PEER_MAX. */
+/* Its addresses, nearest and best first, each once. out has KITH_SIGHTINGS_PER_PEER_MAX. */
 size_t kith_found_urls(const struct kith_found_peer *found, const char **out);
 /* Everything that this query has told is gone. */
 void kith_found_forget(struct kith_discovery *discovery, const struct kith_query *query);

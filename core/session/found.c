@@ -51,20 +51,48 @@ static int write_url(char out[KITH_PLACE_BYTES], const char *scheme, const char 
     return length > 0 && length < KITH_PLACE_BYTES && kith_url_parse(out, &url) == KITH_OK;
 }
 
+/* Of two schemes the one whose links are preferred. */
+static unsigned rank_of(const struct kith_session *session, const char *scheme)
+{
+    for (size_t i = 0; session->drivers[i] != NULL; i++) {
+        const struct kith_scheme *at = session->drivers[i]->schemes;
+        for (; at->name != NULL; at++) {
+            if (strcmp(at->name, scheme) == 0) {
+                return session->drivers[i]->rank;
+            }
+        }
+    }
+    return 0;
+}
+
+static const struct kith_seen *seen_of(const char *url)
+{
+    return (const struct kith_seen *)(const void *)(url - offsetof(struct kith_seen, url));
+}
+
+static int is_before(const struct kith_seen *a, const struct kith_seen *b)
+{
+    return a->distance != b->distance ? a->distance < b->distance : a->rank > b->rank;
+}
+
 size_t kith_found_urls(const struct kith_found_peer *found, const char **out)
 {
     size_t count = 0;
-    for (unsigned distance = 1; distance <= 4; distance++) {
-        for (struct kith_node *at = found->seen.next; at != &found->seen; at = at->next) {
-            const struct kith_seen *seen = KITH_CONTAINER(at, struct kith_seen, node);
-            size_t i = 0;
-            while (i < count && strcmp(out[i], seen->url) != 0) {
-                i++;
-            }
-            if (seen->distance == distance && i == count) {
-                out[count++] = seen->url;
-            }
+    for (struct kith_node *at = found->seen.next; at != &found->seen; at = at->next) {
+        const struct kith_seen *seen = KITH_CONTAINER(at, struct kith_seen, node);
+        size_t i = 0, place = 0;
+        while (i < count && strcmp(out[i], seen->url) != 0) {
+            i++;
         }
+        if (i < count) {
+            continue;
+        }
+        while (place < count && !is_before(seen, seen_of(out[place]))) {
+            place++;
+        }
+        memmove(&out[place + 1], &out[place], (count - place) * sizeof out[0]);
+        out[place] = seen->url;
+        count++;
     }
     return count;
 }
@@ -256,6 +284,7 @@ static int read_sighting(const struct kith_discovery *discovery,
     }
     strcpy(tag, txt.tag);
     out->distance = distance_of(env, sighting);
+    out->rank = rank_of(discovery->session, txt.scheme);
     return out->distance != 0 && write_url(out->url, txt.scheme, sighting->host, sighting->port);
 }
 

@@ -76,7 +76,7 @@ static int is_here(struct kith_found_peer *found)
 void kith_meet_consider(struct kith_found_peer *found)
 {
     struct kith_session *session = found->discovery->session;
-    uint64_t wait_us = 0;
+    uint64_t wait_us = KITH_FOUND_MS * 1000; /* its other addresses may be better */
     uint64_t soon_us = session->env->now_us + KITH_MEET_RETRY_MS * 1000;
     if (!is_on(found->discovery) || found->is_done || found->dial_count > 0 ||
         found->seen_count == 0) {
@@ -89,8 +89,8 @@ void kith_meet_consider(struct kith_found_peer *found)
         return;
     }
     if (kith_discovery_yields(session, found->tag)) {
-        wait_us = (KITH_MEET_YIELD_MS + kith_random_below(session->env, KITH_MEET_YIELD_MS)) *
-                  (uint64_t)1000;
+        wait_us += (KITH_MEET_YIELD_MS + kith_random_below(session->env, KITH_MEET_YIELD_MS)) *
+                   (uint64_t)1000;
     }
     meet_at(found, session->env->now_us + wait_us);
 }

@@ -34,7 +34,7 @@ def usage_errors(c):
                       ("--insecure", "--key", "x"), ("--insecure", "--name", "a\tb"),
                       ("--insecure", "--session", ""), ("--insecure", "--session", long_name),
                       ("--insecure", "--new-key", "x"), ("--insecure", "--topology", "ring"),
-                      ("--insecure", "--topology", "client"), ("--insecure", "--max-peers", "0"),
+                      ("--insecure", "--no-discovery", "--topology", "client"), ("--insecure", "--max-peers", "0"),
                       ("--insecure", "--topology", "server", "--no-introductions"),
                       ("--insecure", "--max-peers", "65537"), ("--insecure", "--max-peers", "3x"),
                       ("--insecure", "--deadline", "0"), ("--insecure", "--context", "a\nb"),
