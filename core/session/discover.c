@@ -76,7 +76,8 @@ int kith_discovery_yields(const struct kith_session *session, const char *tag)
     for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
          at = at->next) {
         const struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
-        if (discovery->now.count > 0 && strcmp(discovery->now.tag, tag) < 0) {
+        if (discovery->now.count > 0 && discovery->now.ports[0].instance[0] != '\0' &&
+            strcmp(discovery->now.tag, tag) < 0) {
             return 1;
         }
     }

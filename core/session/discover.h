@@ -97,6 +97,7 @@ struct kith_found_peer {
     /* meet.c */
     int is_done;  /* not to be dialled any more */
     int has_peer; /* it was connected: peer */
+    int has_yielded;
     kith_id peer;
     unsigned rounds; /* that failed */
     size_t next_url; /* of this round */
@@ -118,7 +119,7 @@ struct kith_found_peer *kith_found_by_number(const struct kith_discovery *discov
 void kith_discovery_tell(struct kith_discovery *discovery, const kith_discovery_event *event);
 /* The tag is one of this session's own. */
 int kith_discovery_is_own(const struct kith_session *session, const char *tag);
-/* Whether this session's tag is the lesser one, and the other side will dial. */
+/* Whether this session's tag is on the air and the lesser one, so that the other side will dial. */
 int kith_discovery_yields(const struct kith_session *session, const char *tag);
 
 /* A found peer is new, has changed, or is about to be freed. */

@@ -76,7 +76,6 @@ static int is_here(struct kith_found_peer *found)
 void kith_meet_consider(struct kith_found_peer *found)
 {
     struct kith_session *session = found->discovery->session;
-    uint64_t wait_us = KITH_FOUND_MS * 1000; /* its other addresses may be better */
     uint64_t soon_us = session->env->now_us + KITH_MEET_RETRY_MS * 1000;
     if (!is_on(found->discovery) || found->is_done || found->dial_count > 0 ||
         found->seen_count == 0) {
@@ -88,11 +87,8 @@ void kith_meet_consider(struct kith_found_peer *found)
         }
         return;
     }
-    if (kith_discovery_yields(session, found->tag)) {
-        wait_us += (KITH_MEET_YIELD_MS + kith_random_below(session->env, KITH_MEET_YIELD_MS)) *
-                   (uint64_t)1000;
-    }
-    meet_at(found, session->env->now_us + wait_us);
+    /* Its other addresses may be better. */
+    meet_at(found, session->env->now_us + KITH_FOUND_MS * 1000);
 }
 
 /* ---- dialling ---------------------------------------------------------------------------------
@@ -109,6 +105,20 @@ static void round_over(struct kith_found_peer *found)
         pause_ms = KITH_MEET_PAUSE_MS;
     }
     meet_at(found, env->now_us + pause_ms * 1000);
+}
+
+/* Once, where the other side sees us as well: it dials. */
+static int lets_it_dial(struct kith_found_peer *found)
+{
+    struct kith_session *session = found->discovery->session;
+    if (found->has_yielded || !kith_discovery_yields(session, found->tag)) {
+        return 0;
+    }
+    found->has_yielded = 1;
+    meet_at(found, session->env->now_us +
+                       (KITH_MEET_YIELD_MS + kith_random_below(session->env, KITH_MEET_YIELD_MS)) *
+                           (uint64_t)1000);
+    return 1;
 }
 
 static void dial_next(struct kith_found_peer *found)
@@ -146,7 +156,8 @@ static void run(struct kith_timer *timer)
         struct kith_found_peer *found = KITH_CONTAINER(at, struct kith_found_peer, node);
         if (found->meet_us <= now_us && session->met_dials < KITH_MEET_DIALS_MAX) {
             found->meet_us = KITH_TIME_NEVER;
-            if (!found->is_done && found->seen_count > 0 && !is_here(found)) {
+            if (!found->is_done && found->seen_count > 0 && !is_here(found) &&
+                !lets_it_dial(found)) {
                 dial_next(found);
             }
         } /* else when one of those under way is over */
