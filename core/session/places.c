@@ -32,8 +32,9 @@ static size_t write_url(char out[KITH_PLACE_BYTES], const struct kith_url *url, 
 size_t kith_places_own(const struct kith_session *session, char out[][KITH_PLACE_BYTES])
 {
     size_t count = 0;
-    if (session->config.role != KITH_ROLE_STAR) {
-        return 0;
+    if (session->config.role != KITH_ROLE_STAR ||
+        session->config.introductions == KITH_INTRODUCTIONS_OFF) {
+        return 0; /* whoever hears of none can pass none on */
     }
     for (struct kith_node *at = session->listeners.next; at != &session->listeners; at = at->next) {
         const struct kith_listener *listener = KITH_CONTAINER(at, struct kith_listener, node);

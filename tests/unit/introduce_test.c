@@ -98,8 +98,10 @@ Test(introduce, one_that_stays_out_of_it)
     cr_assert_eq(actor_dial(actors[1], actors[0], NULL), KITH_OK);
     cr_assert_eq(actor_dial(actors[2], actors[3], NULL), KITH_OK);
     world_run(&world, 5000);
-    /* 1 hears of 3 from 0 and dials it; 3 tells 2 of nobody, and does not dial. */
-    actor_expect(actors[3], 3, 3);
+    /* 1 does not hear of 3, which has not said where it listens; 3 tells 2 of nobody. It is told of
+     * them, as one that does not listen, and does not dial. */
+    actor_expect(actors[3], 2, 2);
+    actor_expect(actors[0], 2, 2);
     cr_assert_eq(actors[3]->session->stats.links_dialled, 1);
     world_close(&world);
 }

@@ -377,7 +377,9 @@ typedef enum kith_role {
  * in (on_invitation, bans), and max_peers is the end of it. */
 typedef enum kith_introductions {
     KITH_INTRODUCTIONS_ON = 0,
-    KITH_INTRODUCTIONS_OFF = 1 /* this session neither tells nor listens: each pair needs a dial */
+    KITH_INTRODUCTIONS_OFF = 1 /* this session neither tells nor is told, and nobody hears from it
+                                  where it listens, to pass that on or to dial back: each pair
+                                  needs a dial */
 } kith_introductions;
 
 /* What a peer's link proves. Compare with <. */
