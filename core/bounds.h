@@ -210,6 +210,49 @@ enum {
     KITH_INTRODUCED_TRIES_MAX = 3,
     KITH_INTRODUCED_PAUSE_MS = 600000,
 
+    /* ---- discovery ---- */
+    /* Handles of a session that advertise or browse: each costs packets. */
+    KITH_DISCOVERIES_MAX = 16,
+    /* A record that fits one packet with its names (RFC 6763 section 6.2). */
+    KITH_TXT_BYTES_MAX = 1300,
+    /* Pairs of the application in it. */
+    KITH_INFO_PAIRS_MAX = 32,
+    /* Subtypes of a service: one for each key that lets in, the one to dial with first. */
+    KITH_SUBTYPES_MAX = 4,
+    /* Of 2 KiB: peers that one search knows of. More are not told, or take the place of those who
+       could not be reached. */
+    KITH_FOUND_MAX = 1024,
+    /* Of 300 bytes: records of them all, and of one (four interfaces, two families, two
+       transports). */
+    KITH_SIGHTINGS_MAX = 4096,
+    KITH_SIGHTINGS_PER_PEER_MAX = 16,
+    /* From a peer's first record to FOUND: its other addresses come within that. */
+    KITH_FOUND_MS = 50,
+    /* From one UPDATED of a peer to the next. */
+    KITH_FOUND_UPDATE_MS = 250,
+    /* A peer whose last record has gone is LOST after that: records also go when a name changes or
+       an interface comes up again. */
+    KITH_FOUND_LOST_MS = 3000,
+    /* What is on the air under one tag, and how long the old one stays beside the new one: the
+       lifetime of records with addresses (RFC 6762 section 10). */
+    KITH_TAG_MS = 900000,
+    KITH_TAG_OLD_MS = 120000,
+    /* A driver that failed is opened again. */
+    KITH_FINDER_RETRY_MS = 5000,
+    /* Found peers that are dialled of this side's own accord: at once in all; after how long by
+       the one whose tag is the lesser, so that as a rule one of two dials; rounds over all its
+       addresses; then a pause. */
+    KITH_MEET_DIALS_MAX = 16,
+    KITH_MEET_YIELD_MS = 1000,
+    KITH_MEET_RETRY_MS = 1000,
+    KITH_MEET_TRIES_MAX = 3,
+    KITH_MEET_PAUSE_MS = 600000,
+    /* mdns: services that are being asked for details: 10 KiB each. */
+    KITH_MDNS_RESOLVERS_MAX = 1024,
+    /* mdns: how often the addresses of this machine are looked at: 50 us of work. */
+    KITH_MDNS_ADDRESSES_MS = 2000,
+    KITH_MDNS_ADDRESSES_MAX = 64,
+
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,
     /* First pause; doubles. */

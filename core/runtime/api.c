@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "bounds.h"
+#include "discovery.h"
 #include "runtime/runtime.h"
 #include "session/session.h"
 #include "transport.h"
@@ -155,6 +156,7 @@ kith_err kith_session_open(kith_loop *loop, const kith_session_config *config,
         (*out)->owner = loop;
         (*out)->ended = session_ended;
         (*out)->shut = kith_inbox_shut;
+        (*out)->discovery_drivers = kith_discovery_drivers;
         kith_loop_session_opened(loop, *out);
     }
     return err;
@@ -389,7 +391,12 @@ kith_err kith_dial_invitation(kith_session *session, const char *text,
         err = check_invitation(session, &to);
     }
     if (err == KITH_OK) {
-        err = kith_dial_group(session, &to, &known, &dial);
+        const char *urls[KITH_INVITATION_ENDPOINTS_MAX];
+        for (size_t i = 0; i < to.endpoint_count; i++) {
+            urls[i] = to.endpoints[i];
+        }
+        known.want = &to.id;
+        err = kith_dial_group(session, urls, to.endpoint_count, &known, &dial);
     }
     if (err == KITH_OK && out != NULL) {
         *out = dial;
@@ -407,6 +414,88 @@ kith_err kith_dial_cancel(kith_dial *dial)
     err = enter(dial->session);
     if (err == KITH_OK) {
         kith_dial_end(dial);
+    }
+    return err;
+}
+
+/* ---- discovery --------------------------------------------------------------------------------
+ */
+
+kith_err kith_advertise(kith_session *session, const kith_advertise_options *options,
+                        kith_discovery **out)
+{
+    kith_advertise_options known = KITH_ADVERTISE_OPTIONS_INIT;
+    struct kith_discovery *discovery = NULL;
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_advertise_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = kith_discover_advertise(session, &known, &discovery);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = discovery;
+    }
+    return err;
+}
+
+kith_err kith_browse(kith_session *session, const kith_browse_options *options,
+                     kith_discovery **out)
+{
+    kith_browse_options known = KITH_BROWSE_OPTIONS_INIT;
+    struct kith_discovery *discovery = NULL;
+    kith_err err = enter_open(session);
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_browse_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = kith_discover_browse(session, &known, &discovery);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = discovery;
+    }
+    return err;
+}
+
+static kith_err enter_discovery(const kith_discovery *discovery)
+{
+    kith_detail_clear();
+    return discovery == NULL ? missing("discovery") : enter(kith_discover_session(discovery));
+}
+
+kith_err kith_advertise_update(kith_discovery *discovery, const kith_discovery_info *info,
+                               size_t info_count)
+{
+    kith_err err = enter_discovery(discovery);
+    return err != KITH_OK ? err : kith_discover_update(discovery, info, info_count);
+}
+
+kith_err kith_discovery_close(kith_discovery *discovery)
+{
+    kith_err err = enter_discovery(discovery);
+    if (err == KITH_OK) {
+        kith_discover_end(discovery);
+    }
+    return err;
+}
+
+kith_err kith_dial_found(kith_discovery *browser, uint64_t number, const kith_dial_options *options,
+                         kith_dial **out)
+{
+    kith_dial_options known = KITH_DIAL_OPTIONS_INIT;
+    struct kith_dial *dial = NULL;
+    kith_err err = enter_discovery(browser);
+    if (err == KITH_OK) {
+        err = enter_open(kith_discover_session(browser));
+    }
+    if (err == KITH_OK && options != NULL) {
+        err = kith_take_sized("kith_dial_options", &known, sizeof known, options);
+    }
+    if (err == KITH_OK) {
+        err = kith_discover_dial(browser, number, &known, &dial);
+    }
+    if (err == KITH_OK && out != NULL) {
+        *out = dial;
     }
     return err;
 }

@@ -70,6 +70,7 @@ static void finish(struct kith_dial *dial, kith_dial_event_kind kind, kith_reaso
     dial->cancelled = 1; /* a cancel inside the final event finds nothing to do */
     dial->peer = NULL;
     kith_introduce_dial_over(dial, 0);
+    kith_meet_dial_over(dial, NULL, reason);
     tell(dial, kind, reason, detail, 0);
     if (kith_mutant(TWO_ENDS)) {
         tell(dial, kind, reason, detail, 0);
@@ -208,7 +209,7 @@ static void round_failed(struct kith_dial *dial, kith_reason reason, const char 
         finish(dial, KITH_DIAL_CLOSED, reason, ""); /* this side ended it, and means it */
         return;
     }
-    if (is_hopeless(reason) || dial->candidate != NULL ||
+    if (is_hopeless(reason) || dial->candidate != NULL || dial->is_once ||
         (env->now_us + (uint64_t)pause_ms * 1000 > dial->give_up_us &&
          !dial->session->is_suspended) ||
         kith_timer_set(env, &dial->retry_timer, env->now_us + (uint64_t)pause_ms * 1000) !=
@@ -539,6 +540,7 @@ void kith_dial_ready(struct kith_dial *dial, struct kith_peer *peer)
     dial->has_want = 1; /* nobody else will do from now on */
     dial->want = peer->id;
     kith_introduce_dial_over(dial, 1);
+    kith_meet_dial_over(dial, peer, KITH_REASON_NONE);
     kith_timer_stop(dial->session->env, &dial->retry_timer);
     if (!kith_mutant(LATE_GIVE_UP)) {
         kith_timer_stop(dial->session->env, &dial->give_up_timer);
@@ -568,24 +570,23 @@ struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url
 
 static void try_in(struct kith_dial *dial, uint64_t delay_us);
 
-kith_err kith_dial_group(struct kith_session *session, const kith_invitation_info *to,
+kith_err kith_dial_group(struct kith_session *session, const char *const *urls, size_t count,
                          const kith_dial_options *options, struct kith_dial **out)
 {
     kith_dial_options own = *options;
     struct kith_dial *leader;
     kith_err err;
     size_t first = 0;
-    own.want = &to->id;
     own.certificate_name = NULL;
     do { /* an address of a transport that is not here does not hinder the others */
-        err = kith_dial_begin(session, to->endpoints[first], &own, &leader);
-    } while (err != KITH_OK && err != KITH_ERR_NOMEM && ++first < to->endpoint_count);
+        err = kith_dial_begin(session, urls[first], &own, &leader);
+    } while (err != KITH_OK && err != KITH_ERR_NOMEM && ++first < count);
     if (err != KITH_OK) {
         return err;
     }
     kith_undefer(&leader->start);
-    for (size_t i = first; i < to->endpoint_count; i++) {
-        struct kith_dial *dial = kith_dial_hidden(session, to->endpoints[i], &to->id);
+    for (size_t i = first; i < count; i++) {
+        struct kith_dial *dial = kith_dial_hidden(session, urls[i], options->want);
         if (dial != NULL) {
             kith_undefer(&dial->start);
             kith_timer_stop(session->env, &dial->give_up_timer); /* the leader's counts */

@@ -222,6 +222,7 @@ static void attempt(struct kith_listener *listener)
     }
     kith_detail_clear(); /* the call that led here succeeds: an event tells */
     kith_defer(listener->session->env, &listener->events);
+    kith_discover_again(listener->session, 0);
 }
 
 static void try_again(struct kith_timer *timer)
@@ -320,4 +321,5 @@ void kith_listener_end(struct kith_listener *listener)
     listener->closing = 1;
     close_all(listener);
     kith_defer(listener->session->env, &listener->events);
+    kith_discover_again(listener->session, 0);
 }

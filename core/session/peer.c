@@ -167,6 +167,7 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
                                        session->user);
         }
         kith_dials_peer_departed(session, peer, reason);
+        kith_meet_peer_departed(session, peer, reason);
     }
     peer->session = NULL;
     free_lanes(peer);

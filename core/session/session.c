@@ -215,6 +215,7 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     kith_list_init(&session->keys);
     kith_list_init(&session->bans);
     kith_introduce_init(session);
+    kith_discover_init(session);
     kith_list_init(&session->listeners);
     kith_list_init(&session->dials);
     kith_list_init(&session->conns);
@@ -298,6 +299,7 @@ kith_err kith_session_put_key(struct kith_session *session, const kith_key *key,
     entry->dial = (flags & KITH_KEY_DIAL) != 0;
     kith_list_append(&session->keys, &entry->node);
     session->key_count++;
+    kith_discover_again(session, 1);
     return KITH_OK;
 }
 
@@ -316,6 +318,7 @@ kith_err kith_session_drop_key(struct kith_session *session, const char *identit
         return kith_fail(KITH_ERR_NOT_FOUND, "there is no key of that identity");
     }
     free_key(session, entry);
+    kith_discover_again(session, 1);
     return KITH_OK;
 }
 
@@ -532,7 +535,8 @@ static void step_closing(struct kith_deferred *deferred)
         depart_all(session);
     }
     if (session->state == KITH_SESSION_LEAVING && kith_list_empty(&session->conns) &&
-        kith_list_empty(&session->dials) && kith_list_empty(&session->listeners)) {
+        kith_list_empty(&session->dials) && kith_list_empty(&session->listeners) &&
+        kith_list_empty(&session->discoveries)) {
         session->state = KITH_SESSION_ENDED;
         close_endpoints(session);
         session->ended(session);
@@ -564,6 +568,7 @@ void kith_session_leave(struct kith_session *session, uint32_t flush_ms)
         for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
             kith_dial_end(KITH_CONTAINER(at, struct kith_dial, node));
         }
+        kith_discover_end_all(session);
     }
     session->flush_until_us = until < session->flush_until_us ? until : session->flush_until_us;
     if (session->state == KITH_SESSION_FLUSHING &&
@@ -588,7 +593,8 @@ void kith_session_destroy(struct kith_session *session)
     struct kith_env *env = session->env;
     assert(session->state == KITH_SESSION_ENDED && kith_list_empty(&session->conns) &&
            kith_list_empty(&session->peers) && kith_list_empty(&session->dials) &&
-           kith_list_empty(&session->listeners));
+           kith_list_empty(&session->listeners) && kith_list_empty(&session->discoveries) &&
+           kith_list_empty(&session->finders));
     while (!kith_list_empty(&session->keys)) {
         free_key(session, KITH_CONTAINER(session->keys.next, struct kith_key_entry, node));
     }

@@ -19,6 +19,7 @@
  *   places.c     where peers listen
  *   introduce.c  members of a star tell each other who is there
  *   invite.c     invitations as text
+ *   discover.c   peers nearby: what is put on the air, what is looked for; discover.h has more
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -89,6 +90,8 @@ enum {
     KITH_GATE_ASK = 2    /* the application has not let it in */
 };
 
+struct kith_discovery_driver;
+
 struct kith_session {
     struct kith_env *env;
     const struct kith_driver *const *drivers;          /* ends with NULL */
@@ -119,6 +122,10 @@ struct kith_session {
     struct kith_node candidates; /* introduce.c */
     size_t candidate_count, introduced_dials;
     struct kith_timer introduce_timer;
+    const struct kith_discovery_driver *const
+        *discovery_drivers;                /* ends with NULL; or NULL: none */
+    struct kith_node discoveries, finders; /* discover.c */
+    size_t discovery_count, met_dials;
     struct kith_window_pool window_pool;
     kith_session_stats stats;
     uint64_t refusal_second; /* of log lines about refusals */
@@ -193,6 +200,8 @@ struct kith_dial {
     int is_back;                      /* hidden: to a peer that had dialled us */
     int is_near;                      /* hidden: a refusal there means that nobody is left */
     struct kith_candidate *candidate; /* hidden: on hearsay, once; NULL: a known peer */
+    struct kith_found_peer *found;    /* hidden: of discovery; NULL: not any more */
+    int is_once;                      /* of discovery: one try only */
     struct kith_conn *conn;           /* the attempt under way */
     struct kith_peer *peer;           /* READY was told */
     struct kith_timer retry_timer, give_up_timer;
@@ -402,7 +411,7 @@ void kith_dials_peer_departed(struct kith_session *session, struct kith_peer *pe
                               kith_reason reason);
 
 /* Several addresses of one peer, as one dial. */
-kith_err kith_dial_group(struct kith_session *session, const kith_invitation_info *to,
+kith_err kith_dial_group(struct kith_session *session, const char *const *urls, size_t count,
                          const kith_dial_options *options, struct kith_dial **out);
 
 /* ---- network.c ---- */
@@ -421,7 +430,8 @@ void kith_session_wake_now(struct kith_session *session);
 /* The application hears once that its peer goes on over this link. */
 void kith_network_tell_path(struct kith_conn *conn);
 
-/* A dial of the session's own, to that peer alone. NULL: not possible now. */
+/* A dial of the session's own, to that peer alone, or with want NULL to whoever it is. NULL: not
+ * possible now. */
 struct kith_dial *kith_dial_hidden(struct kith_session *session, const char *url,
                                    const kith_id *want);
 
@@ -453,6 +463,29 @@ void kith_introduce_connected(struct kith_peer *newcomer);
 void kith_introduce_came(struct kith_conn *conn, const uint8_t *body, size_t length);
 /* A dial on hearsay is over, or has led to its peer. */
 void kith_introduce_dial_over(struct kith_dial *over, int is_ready);
+
+/* ---- discover.c ---- */
+void kith_discover_init(struct kith_session *session);
+kith_err kith_discover_advertise(struct kith_session *session,
+                                 const kith_advertise_options *options,
+                                 struct kith_discovery **out);
+kith_err kith_discover_browse(struct kith_session *session, const kith_browse_options *options,
+                              struct kith_discovery **out);
+kith_err kith_discover_update(struct kith_discovery *discovery, const kith_discovery_info *info,
+                              size_t count);
+void kith_discover_end(struct kith_discovery *discovery);
+void kith_discover_end_all(struct kith_session *session);
+kith_session *kith_discover_session(const struct kith_discovery *discovery);
+/* The session listens elsewhere, or has other keys. */
+void kith_discover_again(struct kith_session *session, int keys_changed);
+kith_err kith_discover_dial(struct kith_discovery *discovery, uint64_t number,
+                            const kith_dial_options *options, struct kith_dial **out);
+
+/* ---- meet.c ---- */
+/* A dial has led to peer, or (NULL) is over. */
+void kith_meet_dial_over(struct kith_dial *dial, struct kith_peer *peer, kith_reason reason);
+void kith_meet_peer_departed(struct kith_session *session, const struct kith_peer *peer,
+                             kith_reason reason);
 
 /* ---- conn.c ---- */
 struct kith_conn *kith_conn_dial(struct kith_dial *dial, const struct kith_address *address,

@@ -162,6 +162,14 @@ static void on_invitation(kith_session *session, const kith_invitation *invitati
     guests_asked(user, invitation);
 }
 
+static void on_discovery(kith_session *session, kith_discovery *discovery,
+                         const kith_discovery_event *event, void *user)
+{
+    (void)session;
+    (void)discovery;
+    nearby_happened(user, event);
+}
+
 static void on_closed(kith_session *session, void *user)
 {
     struct chat *const chat = user;
@@ -182,4 +190,5 @@ const kith_callbacks chat_callbacks = {
     .on_trust = on_trust,
     .on_ask_over = on_ask_over,
     .on_invitation = on_invitation,
+    .on_discovery = on_discovery,
 };

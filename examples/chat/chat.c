@@ -169,7 +169,7 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
     if (open_loop(chat) != 0 || open_session(chat, identity) != 0 ||
         ring_open(chat, keyfile) != 0 ||
         (options->security == KITH_SECURITY_PKI && trust_open(chat) != 0) ||
-        listen_and_dial(chat) != 0) {
+        listen_and_dial(chat) != 0 || nearby_open(chat) != 0) {
         return -1;
     }
     chat->exit_status = EXIT_OK;
@@ -260,7 +260,7 @@ void chat_end(struct chat *chat, int count)
 
 int chat_wants_input(const struct chat *chat)
 {
-    if (chat->is_quitting || chat->is_leaving || !chat_has_room(chat)) {
+    if (chat->is_quitting || chat->is_leaving || chat->options->browse || !chat_has_room(chat)) {
         return 0;
     }
     for (const struct person *person = chat->people.first; person != NULL; person = person->next) {

@@ -86,6 +86,7 @@ struct chat {
     int may_redial;           /* lost connections are dialled again */
     int is_quitting;          /* no more input is wanted */
     int is_leaving;           /* the session closes */
+    int is_blind;             /* discovery does not work now, which was said */
     int exit_status;
 };
 
@@ -113,6 +114,12 @@ void chat_end(struct chat *chat, int count);
 
 /* Closes the session, once; a second call can only shorten the wait. */
 void chat_leave(struct chat *chat, uint32_t flush_ms);
+
+/* ---- nearby.c ---- */
+
+/* Lets others find us, and looks for them. Gives 0, or -1 when all was said about what failed. */
+int nearby_open(struct chat *chat);
+void nearby_happened(struct chat *chat, const kith_discovery_event *event);
 
 /* ---- callbacks.c ---- */
 extern const kith_callbacks chat_callbacks;

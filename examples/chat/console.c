@@ -35,7 +35,7 @@ static void depart(struct console *console)
 
 int console_is_wanted(const struct options *options)
 {
-    return !options->json && terminal_is_there();
+    return !options->json && !options->browse && terminal_is_there();
 }
 
 void console_open(struct chat *chat)

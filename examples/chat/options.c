@@ -97,6 +97,10 @@ enum {
     OPTION_KNOWN,
     OPTION_CLIENT_CERTS,
     OPTION_TLS12,
+    OPTION_NO_DISCOVERY,
+    OPTION_SERVICE,
+    OPTION_INTERFACES,
+    OPTION_BROWSE,
     OPTION_TOPOLOGY,
     OPTION_IDENTITY,
     OPTION_ASK,
@@ -132,6 +136,10 @@ static const struct option known[] = {
     {"known", required_argument, NULL, OPTION_KNOWN},
     {"client-certs", required_argument, NULL, OPTION_CLIENT_CERTS},
     {"tls12", no_argument, NULL, OPTION_TLS12},
+    {"no-discovery", no_argument, NULL, OPTION_NO_DISCOVERY},
+    {"service", required_argument, NULL, OPTION_SERVICE},
+    {"interfaces", required_argument, NULL, OPTION_INTERFACES},
+    {"browse", no_argument, NULL, OPTION_BROWSE},
     {"topology", required_argument, NULL, OPTION_TOPOLOGY},
     {"identity", required_argument, NULL, OPTION_IDENTITY},
     {"ask", no_argument, NULL, OPTION_ASK},
@@ -296,6 +304,28 @@ static int take_certificates(struct options *options, int option, struct options
     }
 }
 
+/* The options about discovery, and then those about certificates. Gives 1 when it is none of them.
+ */
+static int take_discovery(struct options *options, int option, struct options_problem *problem)
+{
+    switch (option) {
+    case OPTION_NO_DISCOVERY:
+        options->no_discovery = 1;
+        return 0;
+    case OPTION_SERVICE:
+        options->service = optarg;
+        return 0;
+    case OPTION_INTERFACES:
+        options->interfaces = optarg;
+        return 0;
+    case OPTION_BROWSE:
+        options->browse = 1;
+        return 0;
+    default:
+        return take_certificates(options, option, problem);
+    }
+}
+
 /* The options about who takes part, and how long. Gives 1 when it is none of them. */
 static int take_session(struct options *options, int option, struct options_problem *problem)
 {
@@ -325,7 +355,7 @@ static int take_session(struct options *options, int option, struct options_prob
     case OPTION_RESUME_WINDOW:
         return set_resume_window(options, optarg, problem);
     default:
-        return take_certificates(options, option, problem);
+        return take_discovery(options, option, problem);
     }
 }
 
@@ -496,7 +526,7 @@ static int check_certificates(const struct options *options, struct options_prob
         return wrong(problem, "say --cert FILE and --cert-key FILE, or only --connect",
                      "--listen needs a certificate to show");
     }
-    if (options->cert_file == NULL && options->connect_count == 0) {
+    if (options->cert_file == NULL && options->connect_count == 0 && options->no_discovery) {
         return wrong(problem, "say --connect URL, or --cert FILE and --cert-key FILE to listen",
                      "without a certificate of its own a chat can only connect to others");
     }
@@ -511,7 +541,7 @@ static int check_certificates(const struct options *options, struct options_prob
 static int check_topology(const struct options *options, struct options_problem *problem)
 {
     if (options->topology == KITH_ROLE_CLIENT && options->listen_count == 0 &&
-        options->connect_count == 0) {
+        options->connect_count == 0 && options->no_discovery) {
         return wrong(problem, "say --connect URL",
                      "a client has to know where its server is, and listens only where it is told");
     }
@@ -536,6 +566,19 @@ static int check_alone(const struct options *options, struct options_problem *pr
     return 0;
 }
 
+/* --browse talks with nobody, and needs no key. */
+static int check_browse(struct options *options, struct options_problem *problem)
+{
+    if (options->no_discovery || options->listen_count > 0 || options->connect_count > 0 ||
+        options->key_file != NULL || certificate_option(options) != NULL) {
+        return wrong(problem, "look first, then start the chat",
+                     "--browse only looks around, at "
+                     "all sessions");
+    }
+    options->security = KITH_SECURITY_NONE;
+    return 0;
+}
+
 static int check(struct options *options, int is_more, struct options_problem *problem)
 {
     if (is_more) {
@@ -554,6 +597,9 @@ static int check(struct options *options, int is_more, struct options_problem *p
     }
     if (options->show_key || options->add_key) {
         return check_alone(options, problem);
+    }
+    if (options->browse) {
+        return check_browse(options, problem);
     }
     if (choose_security(options, problem) != 0 ||
         (options->security == KITH_SECURITY_PKI && check_certificates(options, problem) != 0)) {

@@ -55,6 +55,10 @@ struct options {
     int json;
     enum options_colour colour;
     enum options_redial redial; /* AUTO: where a person waits */
+    int no_discovery;           /* nobody is looked for on the network, and we are not told of */
+    int browse;                 /* show who is there, and do nothing else */
+    const char *service;        /* of discovery; NULL: Kith's own */
+    const char *interfaces;     /* likewise: which may be used; NULL: all */
     int verbose;                /* 0, 1 (what Kith does) or 2 (everything it says) */
     int help;
     int version;

@@ -128,6 +128,10 @@ void report_open(struct report *report, const kith_session *session)
         report_end(report, &json);
         return;
     }
+    if (options->browse) {
+        report_line(report, "looking around; Ctrl-C ends it");
+        return;
+    }
     report_line(report, "you are %s in %s%s; /help tells the commands", options->name,
                 options->session,
                 options->insecure ? ", WITHOUT encryption: anyone on the way can read and change "

@@ -387,7 +387,7 @@ def certificate_usage_errors(c):
             ((*one.options(), "--trust", "never"), "--ca"),
             ((*one.options(), "--trust", "maybe"), "ask or never"),
             ((*one.options(), "--client-certs", "some"), "required, wanted or none"),
-            (("--ca", one.cert), "--connect"),
+            (("--no-discovery", "--ca", one.cert), "--connect"),
             (("--ca", one.cert, "--listen", "wss://127.0.0.1:0"), "--cert"),
             (("--cert", one.cert, "--cert-key", two.key, *url), "key"),
             (("--cert", c.folder / "nowhere.pem", "--cert-key", one.key, *url), "nowhere.pem"),

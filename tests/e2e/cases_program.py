@@ -3,6 +3,7 @@
 import re
 
 import schema
+import cases_discovery
 from certificates import alone
 from cases_talk import pair
 from harness import case, check, free_port
@@ -33,7 +34,7 @@ def usage_errors(c):
                       ("--insecure", "--key", "x"), ("--insecure", "--name", "a\tb"),
                       ("--insecure", "--session", ""), ("--insecure", "--session", long_name),
                       ("--insecure", "--new-key", "x"), ("--insecure", "--topology", "ring"),
-                      ("--insecure", "--topology", "client"), ("--insecure", "--max-peers", "0"),
+                      ("--insecure", "--no-discovery", "--topology", "client"), ("--insecure", "--max-peers", "0"),
                       ("--insecure", "--topology", "server", "--no-introductions"),
                       ("--insecure", "--max-peers", "65537"), ("--insecure", "--max-peers", "3x"),
                       ("--insecure", "--deadline", "0"), ("--insecure", "--context", "a\nb"),
@@ -127,9 +128,22 @@ def json_schema(c):
     grace.expect_peer("frank", "departed", reason="BANNED")
     grace.leave()
     frank.leave()
-    chats = (alice, bob, carol, stranger, dave, eve, frank, grace)
+    chats = [alice, bob, carol, stranger, dave, eve, frank, grace]
+    expected = set(schema.EVENTS)
+    if cases_discovery.is_built():
+        name = cases_discovery.service()
+        heidi = c.chat("heidi", key=key, discovery=name)
+        heidi.expect("discovery", state="advertised")
+        look = c.chat("nobody", "--browse", discovery=name)
+        look.expect("found", state="found")
+        for chat in (look, heidi):
+            chat.send_signal(2)
+            chat.expect_exit(0)
+        chats += [heidi, look]
+    else:
+        expected -= {"found", "discovery"}
     seen = {event["event"] for chat in chats for event in chat.events}
-    check(seen == set(schema.EVENTS), f"never seen: {set(schema.EVENTS) - seen}")
+    check(seen == expected, f"never seen: {expected - seen}")
     for chat in chats:
         order = [event["event"] for event in chat.events]
         check(order[0] == "open" and order[-1] == "closed", f"{chat.name}: {order}")

@@ -252,7 +252,7 @@ def wildcard_shows_addresses(c):
 
 @case
 def default_listens_everywhere(c):
-    alice = Process(c, "alice", [c.program("kith-chat"), "--insecure"])
+    alice = Process(c, "alice", [c.program("kith-chat"), "--insecure", "--no-discovery"])
     alice.expect_line(r"^\* listening: others connect with kith-chat --insecure --connect ws://.+:\d+$")
     alice.leave()
 

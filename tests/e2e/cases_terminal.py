@@ -227,7 +227,7 @@ def suspend(c):
     shell.expect_text(r"^ready\$$")
     before = shell.settings()
     # The pid first, and a program of that pid in place of the one that told it.
-    shell.type(f"sh -c 'echo pid $$; exec \"$CHAT\" --name alice --key {key} --listen {url}'\n")
+    shell.type(f"sh -c 'echo pid $$; exec \"$CHAT\" --name alice --no-discovery --key {key} --listen {url}'\n")
     pid = int(shell.expect_text(r"^pid (\d+)$")[1])
     shell.expect_said(CLOCK + r"\* listening: ")
     bob = c.chat("bob", "--connect", url, key=key)
@@ -355,7 +355,7 @@ def not_a_terminal(c):
     dumb.type("\x04")
     dumb.expect_exit(1)  # nobody was there to hear it
     check("\x1b" not in dumb.raw, f"sequences for a dumb terminal: {dumb.raw!r}")
-    piped = AtTerminal(c, "piped", ["bash", "-c", '"$0" --insecure --name alice | cat', c.program("kith-chat")])
+    piped = AtTerminal(c, "piped", ["bash", "-c", '"$0" --insecure --no-discovery --name alice | cat', c.program("kith-chat")])
     piped.expect_text(r"^\* listening: ")
     piped.type("\x04")
     piped.expect_exit(0)

@@ -76,10 +76,11 @@ class Case:
             raise Failure(f"{path} is missing: build it first")
         return str(path)
 
-    def chat(self, name, *options, key=None, insecure=False, json_mode=True, inside=(), **more):
+    def chat(self, name, *options, key=None, insecure=False, json_mode=True, discovery=False,
+             inside=(), **more):
         """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it is a client, or
-        has nothing to show to who would connect. inside: how the command line begins, to run it
-        elsewhere."""
+        has nothing to show to who would connect. It finds nobody by itself unless discovery is the name of
+        a service that no other case uses. inside: a command that runs it somewhere else."""
         options = list(options)
         is_seen = "client" not in options and (key is not None or insecure or "--cert" in options)
         if is_seen and "--listen" not in options:
@@ -88,6 +89,7 @@ class Case:
             options += ["--key", str(key)]
         if insecure:
             options += ["--insecure"]
+        options += ["--service", discovery] if discovery else ["--no-discovery"]
         if json_mode:
             options += ["--json"]
         argv = [*inside, self.program("kith-chat"), "--name", name, *options]

@@ -45,7 +45,12 @@ def is_wait(value):
         and value["what"] in ("listen", "connect") and all(isinstance(v, str) for v in value.values())
 
 
+def is_info(value):
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
 SIMPLE = {
+    "info": is_info,
     "text": lambda value: isinstance(value, str),
     "number": lambda value: is_whole(value) and value >= 0,
     "ticket": lambda value: is_whole(value) and value >= 1,

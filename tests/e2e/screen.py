@@ -359,4 +359,4 @@ def person(c, name, *options, key=None, insecure=False, **more):
         options += ["--listen", f"{'ws' if insecure else 'wss'}://127.0.0.1:0"]
     options += ["--key", str(key)] if key is not None else []
     options += ["--insecure"] if insecure else []
-    return AtTerminal(c, name, [c.program("kith-chat"), "--name", name, *options], **more)
+    return AtTerminal(c, name, [c.program("kith-chat"), "--name", name, "--no-discovery", *options], **more)

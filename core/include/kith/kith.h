@@ -4,8 +4,9 @@
  *
  * Handles, one rule for all of them
  * ---------------------------------
- * 1. A handle (kith_loop, kith_session, kith_listener, kith_dial, kith_peer, kith_ask) is opaque.
- * Kith allocates it and frees it; the caller never does, except kith_loop with kith_loop_free().
+ * 1. A handle (kith_loop, kith_session, kith_listener, kith_dial, kith_peer, kith_ask,
+ * kith_discovery) is opaque. Kith allocates it and frees it; the caller never does, except
+ * kith_loop with kith_loop_free().
  * 2. Every handle but the loop has exactly one *final event*. It stays valid until that event's
  *    callback returns, and is gone after. The final events are:
  *      kith_session   on_closed
@@ -13,6 +14,7 @@
  *      kith_dial      on_dial with KITH_DIAL_FAILED or KITH_DIAL_CLOSED
  *      kith_peer      on_peer with KITH_PEER_DEPARTED
  *      kith_ask       on_ask_over
+ *      kith_discovery on_discovery with KITH_DISCOVERY_CLOSED
  *    kith_held has none: it is the application's until kith_held_release().
  * 3. A kith_peer can be kept longer with kith_peer_retain(). After the final event every call on it
  *    is still legal until kith_peer_release(), and sending gives KITH_ERR_NOT_CONNECTED.
@@ -70,6 +72,9 @@ extern "C" {
 #define KITH_INVITATION_ENDPOINTS_MAX 4    /* addresses in it */
 #define KITH_CHANNEL_COUNT            8    /* message channels of a peer: 0 to 7 */
 #define KITH_CHANNEL_PRIORITY_MAX     7    /* most urgent */
+#define KITH_SERVICE_BYTES_MAX        15   /* name of a service (RFC 6335 §5.1) */
+#define KITH_DISCOVERY_PAIR_BYTES_MAX 255  /* "key=value" on the air (RFC 6763 §6.1) */
+#define KITH_DISCOVERY_INFO_BYTES_MAX 400  /* all pairs together, with a length byte each */
 #define KITH_RESUME_OFF               UINT32_MAX /* resume_window_ms: do not */
 #define KITH_REASON_TEXT_BYTES_MAX                                                                 \
     123 /* text beside a reason; what a WebSocket close frame holds (RFC 6455 §5.5) */
@@ -178,6 +183,7 @@ typedef struct kith_dial kith_dial;
 typedef struct kith_peer kith_peer;
 typedef struct kith_held kith_held;
 typedef struct kith_ask kith_ask;
+typedef struct kith_discovery kith_discovery;
 
 typedef enum kith_log_level {
     KITH_LOG_DEFAULT = 0, /* warnings and errors */
@@ -513,6 +519,48 @@ typedef struct kith_message {
     size_t data_bytes; /* 0 to the session's max_message_bytes */
 } kith_message;
 
+/* One pair of what is said beside a name on the air, "key=value". */
+typedef struct kith_discovery_info {
+    const char *key;    /* printable ASCII without '='; does not begin with '.' */
+    const void *value;  /* any bytes; NULL with value_bytes 0 */
+    size_t value_bytes; /* key, '=' and value have at most KITH_DISCOVERY_PAIR_BYTES_MAX */
+} kith_discovery_info;
+
+/* A peer that was seen on the network. Nothing of it is proved: anyone on the network can say
+ * anything. Who it is, is known when it is connected. */
+typedef struct kith_found {
+    size_t size;             /* sizeof(kith_found) as the library knows it */
+    uint64_t number;         /* for kith_dial_found(), until it is LOST; not used again after */
+    const char *instance;    /* the name that it goes by on the air, often a random one; untrusted
+                                text without control characters */
+    const char *const *urls; /* where it listens, nearest first */
+    size_t url_count;
+    const kith_discovery_info *info; /* what it says beside; untrusted */
+    size_t info_count;
+} kith_found;
+
+typedef enum kith_discovery_event_kind {
+    KITH_DISCOVERY_ADVERTISED = 1, /* on the air as instance; again when that changes */
+    KITH_DISCOVERY_FOUND = 2,      /* found is there */
+    KITH_DISCOVERY_UPDATED = 3,    /* something of found has changed */
+    KITH_DISCOVERY_LOST = 4,  /* found is not seen any more. A hint: who is connected stays so */
+    KITH_DISCOVERY_DOWN = 5,  /* nothing can be found or made known now: err and detail say why;
+                                 it is tried again by itself */
+    KITH_DISCOVERY_UP = 6,    /* it works again */
+    KITH_DISCOVERY_CLOSED = 7 /* final: kith_discovery_close() or the session's end */
+} kith_discovery_event_kind;
+
+typedef struct kith_discovery_event {
+    size_t size;                    /* sizeof(kith_discovery_event) as the library knows it */
+    kith_discovery_event_kind kind; /* which event */
+    const kith_found *found; /* FOUND, UPDATED, LOST; else NULL. Borrowed for the callback, with all
+                                in it */
+    const char *instance;    /* ADVERTISED, else "" */
+    kith_err err;            /* DOWN, else KITH_OK */
+    const char *detail;      /* DOWN: what is wrong and what to do, else "" */
+    void *tag;               /* as given in the options */
+} kith_discovery_event;
+
 /* What happens in a session. Every member may be NULL. All run on the loop thread, never inside the
  * call that caused them, never two at once. user is what kith_session_open() was given. */
 typedef struct kith_callbacks {
@@ -578,6 +626,10 @@ typedef struct kith_callbacks {
     /* The network of this machine has changed, or a peer's way through it. Nothing need be done:
      * Kith has begun what there is to do. Borrows event. */
     void (*on_network)(kith_session *session, const kith_network_event *event, void *user);
+
+    /* What kith_advertise() and kith_browse() have to tell. Borrows event. */
+    void (*on_discovery)(kith_session *session, kith_discovery *discovery,
+                         const kith_discovery_event *event, void *user);
 } kith_callbacks;
 
 /* How a session takes part. Only display_name, session_name and security must be set. */
@@ -630,7 +682,7 @@ typedef struct kith_session_config {
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
         sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL                                                                                   \
+            NULL, NULL                                                                             \
     }
 
 /* Opens a session. Nothing listens or dials yet. Borrows config and callbacks (copies both).
@@ -919,6 +971,101 @@ KITH_API KITH_MUST_USE kith_err kith_invitation_parse(const char *text, kith_inv
 KITH_API KITH_MUST_USE kith_err kith_dial_invitation(kith_session *session, const char *text,
                                                      const kith_dial_options *options,
                                                      kith_dial **out);
+
+/* ---------------------------------------------------------------------------------------------- */
+/* Finding each other */
+
+/* How a session is made known on the local network. Zero is a good default. */
+typedef struct kith_advertise_options {
+    size_t size;         /* sizeof(kith_advertise_options) */
+    void *tag;           /* handed back in every event */
+    const char *service; /* the application: 1 to 15 of a-z, 0-9, '-', with a letter, without '-' at
+                            the ends or twice in a row (RFC 6335 §5.1); default "kith" */
+    const char *instance; /* the name to go by on the air, 1 to 63 bytes of UTF-8 without control
+                             characters, seen by everyone; NULL: a random one that changes */
+    const kith_discovery_info *info; /* said beside it, in clear, to everyone */
+    size_t info_count;               /* KITH_DISCOVERY_INFO_BYTES_MAX bytes in all */
+    const char *interfaces; /* which network interfaces, by name: words separated by ',', '*' stands
+                               for any characters, '!' excludes: "eth*,wlan0" or "!docker*"; NULL:
+                               all but point-to-point ones */
+} kith_advertise_options;
+
+#define KITH_ADVERTISE_OPTIONS_INIT                                                                \
+    {                                                                                              \
+        sizeof(kith_advertise_options), NULL, NULL, NULL, NULL, 0, NULL                            \
+    }
+
+/* Makes this session known to those nearby who look for sessions of its name: every port that it
+ * listens on, now or later. On the air are the service, the instance name, a random tag, ports,
+ * transports, addresses and info; no id, no display name, and instead of the session's name a hash
+ * that only holders of its key can make (without a key everyone can guess it). What is random
+ * changes at each start and every 15 minutes. Copies options. out may be NULL.
+ * @thread loop
+ * @errors INVALID session is NULL or an option is out of range; TOO_BIG info; UNSUPPORTED this
+ * build has no discovery; LIMIT 16 of these; NOMEM; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_advertise(kith_session *session,
+                                               const kith_advertise_options *options,
+                                               kith_discovery **out);
+
+/* Says something else beside the name. Copies info.
+ * @thread loop
+ * @errors INVALID discovery is NULL, or info out of range; TOO_BIG; STATE it browses; CLOSED;
+ * NOMEM; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_advertise_update(kith_discovery *discovery,
+                                                      const kith_discovery_info *info,
+                                                      size_t info_count);
+
+/* What to do with who is found. */
+typedef enum kith_auto_connect {
+    KITH_AUTO_CONNECT_OFF = 0, /* the application chooses: kith_dial_found() */
+    KITH_AUTO_CONNECT_ON = 1 /* connect to everyone who is found, once each, a few at a time; tried
+                                three times and then not for 10 minutes. The application hears of
+                                peers, not of these dials */
+} kith_auto_connect;
+
+/* How to look for others. Zero is a good default. */
+typedef struct kith_browse_options {
+    size_t size;                    /* sizeof(kith_browse_options) */
+    void *tag;                      /* handed back in every event */
+    const char *service;            /* as in kith_advertise_options */
+    const char *interfaces;         /* likewise */
+    uint8_t all_sessions;           /* 1: sessions of every name and key, not only this one's */
+    kith_auto_connect auto_connect; /* not together with all_sessions */
+    const char *const *urls;        /* not NULL: instead of the network a list of addresses, as for
+                                       kith_dial_open(); each is FOUND at once and never LOST */
+    size_t url_count;               /* 1 to 64 with urls */
+} kith_browse_options;
+
+#define KITH_BROWSE_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(kith_browse_options), NULL, NULL, NULL, 0, KITH_AUTO_CONNECT_OFF, NULL, 0           \
+    }
+
+/* Looks for others nearby until it is closed. This session itself is never found. At most 1024 are
+ * known at a time. Copies options. out may be NULL.
+ * @thread loop
+ * @errors INVALID session is NULL or an option is out of range; ADDRESS one of urls cannot be read;
+ * CONFIG auto_connect with all_sessions, or in a session of KITH_ROLE_SERVER, or of
+ * KITH_SECURITY_PSK without a key to dial with; UNSUPPORTED this build has no discovery; LIMIT 16
+ * of these; NOMEM; CLOSED; THREAD */
+KITH_API KITH_MUST_USE kith_err kith_browse(kith_session *session,
+                                            const kith_browse_options *options,
+                                            kith_discovery **out);
+
+/* Stops advertising or browsing; peers who are connected stay. Ends in KITH_DISCOVERY_CLOSED.
+ * @thread loop
+ * @errors INVALID discovery is NULL; THREAD */
+KITH_API kith_err kith_discovery_close(kith_discovery *discovery);
+
+/* Connects to one that was found: kith_dial_open() to all its addresses, a quarter of a second
+ * after each other (RFC 8305). The dial's events name the first address. With KITH_SECURITY_PKI no
+ * name is looked for in the certificate, because none is known: whoever is trusted will do.
+ * options->certificate_name is not looked at. options and out may be NULL.
+ * @thread loop
+ * @errors as kith_dial_open(); NOT_FOUND it is not there any more, or number is none of this
+ * browser's; UNSUPPORTED no transport here fits */
+KITH_API KITH_MUST_USE kith_err kith_dial_found(kith_discovery *browser, uint64_t number,
+                                                const kith_dial_options *options, kith_dial **out);
 
 /* ---------------------------------------------------------------------------------------------- */
 /* Peers */

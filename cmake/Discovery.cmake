@@ -1,0 +1,41 @@
+# How peers find each other. Afterwards
+#   KITH_DISCOVERY_FOLDERS   the folders below discovery/ that are built
+#   KITH_DISCOVERY_NEEDS     the targets they are linked with
+#   KITH_DISCOVERY_SHARED    the same as names of libraries
+#   KITH_DISCOVERY_PC        the same as names of pkg-config
+#   KITH_DISCOVERY_MACROS    what tells discovery/drivers.c of them
+# mdns is built on avahi-core, which runs inside the process: no daemon. Debian's archive of it is not
+# position independent, so it is the one library that stays beside libkith.
+# SPDX-License-Identifier: MIT
+include_guard(GLOBAL)
+
+set(KITH_MDNS AUTO CACHE STRING "Finding peers with multicast DNS, built on avahi-core: AUTO, ON or OFF")
+set_property(CACHE KITH_MDNS PROPERTY STRINGS AUTO ON OFF)
+string(TOUPPER "${KITH_MDNS}" kith_mdns)
+if(NOT kith_mdns MATCHES "^(AUTO|ON|OFF)$")
+    message(FATAL_ERROR " kith: KITH_MDNS is ${KITH_MDNS} and should be one of: AUTO, ON, OFF")
+endif()
+
+set(KITH_DISCOVERY_FOLDERS memory static)
+set(KITH_DISCOVERY_NEEDS)
+set(KITH_DISCOVERY_SHARED)
+set(KITH_DISCOVERY_PC)
+set(KITH_DISCOVERY_MACROS)
+if(NOT kith_mdns STREQUAL OFF)
+    pkg_check_modules(kith_avahi QUIET IMPORTED_TARGET GLOBAL avahi-core>=0.8)
+    if(kith_avahi_FOUND)
+        list(APPEND KITH_DISCOVERY_FOLDERS mdns)
+        list(APPEND KITH_DISCOVERY_NEEDS PkgConfig::kith_avahi)
+        list(APPEND KITH_DISCOVERY_SHARED ${kith_avahi_LIBRARIES})
+        set(KITH_DISCOVERY_PC avahi-core)
+        list(APPEND KITH_DISCOVERY_MACROS KITH_HAS_MDNS)
+    elseif(kith_mdns STREQUAL ON)
+        message(FATAL_ERROR " kith: KITH_MDNS is ON, and avahi-core 0.8 or newer is missing; on Debian, as "
+            "root: apt-get install libavahi-core-dev")
+    endif()
+endif()
+if(KITH_DISCOVERY_MACROS)
+    message(STATUS "kith: discovery: multicast DNS, with the system's avahi-core ${kith_avahi_VERSION}")
+else()
+    message(STATUS "kith: discovery: none on the network, peers need addresses (libavahi-core-dev)")
+endif()

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * addresses.c: the interfaces and addresses of this machine, as far as they may be used. Sends
+ * nothing.
+ */
+#define _DEFAULT_SOURCE /* IFF_UP */
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "discovery/mdns/inside.h"
+
+/* ---- which interfaces -------------------------------------------------------------------------
+ */
+
+/* '*' stands for any characters. */
+static int is_like(const char *name, const char *pattern, size_t count)
+{
+    const char *star = NULL, *resume = NULL, *end = pattern + count;
+    while (*name != '\0') {
+        if (pattern < end && *pattern == '*') {
+            star = ++pattern;
+            resume = name;
+        } else if (pattern < end && *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star != NULL) {
+            pattern = star;
+            name = ++resume;
+        } else {
+            return 0;
+        }
+    }
+    while (pattern < end && *pattern == '*') {
+        pattern++;
+    }
+    return pattern == end;
+}
+
+/* What is excluded is out; where something is named, everything else is. */
+static int may_use(const char *name, const char *interfaces)
+{
+    int is_named = 0, has_names = 0;
+    while (*interfaces != '\0') {
+        size_t count = strcspn(interfaces, ",");
+        int is_not = interfaces[0] == '!';
+        int is_it = is_like(name, interfaces + is_not, count - (size_t)is_not);
+        if (is_not && is_it) {
+            return 0;
+        }
+        has_names |= !is_not && count > 0;
+        is_named |= !is_not && is_it;
+        interfaces += count + (interfaces[count] == ',');
+    }
+    return is_named || !has_names;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+static unsigned bits_of(const uint8_t *mask, size_t count)
+{
+    unsigned bits = 0;
+    while (bits < count * 8 && (mask[bits / 8] >> (7 - bits % 8) & 1) != 0) {
+        bits++;
+    }
+    return bits;
+}
+
+static int take(const struct ifaddrs *one, struct kith__mdns_address *out)
+{
+    struct sockaddr_in four, four_mask = {0};
+    struct sockaddr_in6 six, six_mask = {0};
+    memset(out, 0, sizeof *out);
+    if (one->ifa_addr == NULL || (one->ifa_flags & IFF_UP) == 0 ||
+        strlen(one->ifa_name) >= sizeof out->name) {
+        return 0;
+    }
+    strcpy(out->name, one->ifa_name);
+    out->interface = (AvahiIfIndex)if_nametoindex(one->ifa_name);
+    out->is_loopback = (one->ifa_flags & IFF_LOOPBACK) != 0;
+    if (one->ifa_addr->sa_family == AF_INET) {
+        memcpy(&four, one->ifa_addr, sizeof four);
+        if (one->ifa_netmask != NULL) {
+            memcpy(&four_mask, one->ifa_netmask, sizeof four_mask);
+        }
+        out->address.proto = AVAHI_PROTO_INET;
+        memcpy(&out->address.data.ipv4, &four.sin_addr, 4);
+        out->prefix = bits_of((const uint8_t *)&four_mask.sin_addr, 4);
+        return out->interface > 0;
+    }
+    if (one->ifa_addr->sa_family == AF_INET6) {
+        memcpy(&six, one->ifa_addr, sizeof six);
+        if (one->ifa_netmask != NULL) {
+            memcpy(&six_mask, one->ifa_netmask, sizeof six_mask);
+        }
+        out->address.proto = AVAHI_PROTO_INET6;
+        memcpy(&out->address.data.ipv6, &six.sin6_addr, 16);
+        out->prefix = bits_of((const uint8_t *)&six_mask.sin6_addr, 16);
+        return out->interface > 0;
+    }
+    return 0;
+}
+
+int kith__mdns_addresses_read(const char *interfaces, struct kith__mdns_addresses *out)
+{
+    struct ifaddrs *all = NULL;
+    memset(out, 0, sizeof *out);
+    if (getifaddrs(&all) != 0) {
+        return 0;
+    }
+    for (const struct ifaddrs *one = all; one != NULL && out->count < KITH_MDNS_ADDRESSES_MAX;
+         one = one->ifa_next) {
+        if (may_use(one->ifa_name, interfaces)) {
+            out->count += (size_t)take(one, &out->list[out->count]);
+        }
+    }
+    if (out->count < KITH_MDNS_ADDRESSES_MAX) { /* what a refused one left */
+        memset(&out->list[out->count], 0, sizeof out->list[0]);
+    }
+    freeifaddrs(all);
+    return 1;
+}
+
+static int has_interface(const struct kith__mdns_addresses *addresses, const char *name)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (strcmp(addresses->list[i].name, name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int kith__mdns_same_interfaces(const struct kith__mdns_addresses *a,
+                               const struct kith__mdns_addresses *b)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (!has_interface(b, a->list[i].name)) {
+            return 0;
+        }
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        if (!has_interface(a, b->list[i].name)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+const struct kith__mdns_address *kith__mdns_interface(const struct kith__mdns_addresses *addresses,
+                                                      AvahiIfIndex interface)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (addresses->list[i].interface == interface) {
+            return &addresses->list[i];
+        }
+    }
+    return NULL;
+}
+
+static int same_network(const AvahiAddress *a, const AvahiAddress *b, unsigned prefix)
+{
+    const uint8_t *x = a->data.data, *y = b->data.data;
+    if (a->proto != b->proto) {
+        return 0;
+    }
+    for (unsigned bit = 0; bit < prefix; bit++) {
+        if (((x[bit / 8] ^ y[bit / 8]) >> (7 - bit % 8) & 1) != 0) {
+            return 0;
+        }
+    }
+    return prefix > 0;
+}
+
+int kith__mdns_is_near(const struct kith__mdns_addresses *addresses, AvahiIfIndex interface,
+                       const AvahiAddress *address)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct kith__mdns_address *own = &addresses->list[i];
+        if (own->interface == interface && same_network(&own->address, address, own->prefix)) {
+            return 1;
+        }
+    }
+    return 0;
+}
