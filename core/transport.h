@@ -94,7 +94,8 @@ struct kith_link {
     void *conn; /* the core's */
 };
 
-/* What is known of a link that is up. Texts live as long as the link. */
+/* What is known of a link that is up. Texts live as long as the link; its addresses change with
+ * kith_up_moved(). */
 struct kith_link_info {
     enum kith_channel channel;
     uint16_t tls_version;       /* 0x0304; 0 = none */
@@ -212,6 +213,12 @@ struct kith_driver {
      * Legal in every state. NULL without KITH_DRIVER_DATAGRAMS. */
     size_t (*datagram_max)(struct kith_link *link);
 
+    /* The network has changed: this side's way to the other may be another one now. A transport
+     * whose links can move (QUIC) moves the link there, and nobody is called up for that; whether
+     * it works, the core finds out by itself. Legal in every state. NULL: links of this driver
+     * stay where they are. */
+    void (*look)(struct kith_link *link);
+
     /* Whether these certificates and keys can be used. KEY with a detail, NOMEM. NULL: a driver
      * without certificates. */
     kith_err (*check_pki)(const struct kith_pki *pki);
@@ -275,6 +282,10 @@ int kith_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, siz
 
 /* A datagram that came. Borrowed for the call. */
 void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
+
+/* The other side of a link that is up is at another address now, and has proved it. What info()
+ * gives as remote_address is this text already. Never after close(). */
+void kith_up_moved(struct kith_link *link, const char *remote_address);
 
 /* The link is gone, for whatever reason: exactly once for each link accepted or dialled, also after
  * close(). All lent bytes are the core's again. Calls down are legal until the turn ends, and do

@@ -238,7 +238,9 @@ static void an_address_that_changes(struct place *place)
     conn_offer(at_bob, 1);
     UNTIL(place, all_came());
     conn_offer(at_ada, 200000);
-    UNTIL(place, all_came());
+    UNTIL(place, all_came() && at_ada->moves > 0);
+    CHECK(at_ada->moves <= 5 && at_bob->moves == 0, "%u and %u moves", at_ada->moves,
+          at_bob->moves);
     close_path();
 }
 

@@ -425,6 +425,15 @@ static void ask_exporter(struct conn *conn)
           "one label works, another does not");
 }
 
+void kith_up_moved(struct kith_link *link, const char *remote_address)
+{
+    struct conn *conn = up_enter(link, "kith_up_moved()");
+    CHECK(conn->state == CONN_UP && !conn->closing, "kith_up_moved() of a link that is not up");
+    CHECK(strcmp(conn->info.remote_address, remote_address) == 0, "info() says another address");
+    conn->moves++;
+    up_leave(conn, AT_MOVED);
+}
+
 void kith_up_link(struct kith_link *link)
 {
     struct conn *conn = up_enter(link, "kith_up_link()");

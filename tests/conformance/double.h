@@ -24,6 +24,7 @@ struct port;
 enum moment {
     AT_ACCEPTED,
     AT_LINK,
+    AT_MOVED,
     AT_PULL,
     AT_RX,
     AT_LANE_PEEK,
@@ -109,6 +110,7 @@ struct conn {
     struct lane *peeked; /* by the last peek, until something else happens */
     size_t peeked_count;
 
+    unsigned moves; /* of the other side, that were told */
     unsigned datagrams_sent, datagrams_dropped, datagrams_came; /* sent: pulled */
     size_t datagram_sizes[64], datagram_first, datagram_last;   /* those that wait: a ring */
     size_t datagram_largest, datagram_bytes_came;

@@ -501,9 +501,9 @@ typedef enum kith_network_event_kind {
     KITH_NETWORK_WOKE = 2,    /* the machine slept, or this program was not run when it had to be,
                                  for more than 5 s: likewise. That time counts for none of Kith's
                                  time-outs */
-    KITH_NETWORK_PATH = 3 /* peer goes on over another connection, without having been INTERRUPTED:
-                             kith_peer_get_info() tells the transport and address, which may be
-                             others, and what it proves */
+    KITH_NETWORK_PATH = 3 /* peer goes on over another connection, or over the same one from another
+                             address (QUIC), without having been INTERRUPTED: kith_peer_get_info()
+                             tells the transport and address, and what it proves */
 } kith_network_event_kind;
 
 typedef struct kith_network_event {
