@@ -95,6 +95,22 @@ Test(link_quic, no_protocol_at_all)
     expect_failure(KITH_REASON_NOT_KITH);
 }
 
+Test(link_quic, a_listener_of_another_protocol)
+{
+    open_both();
+    endpoint_of(&ada)->protocol = "other/1";
+    dial();
+    expect_failure(KITH_REASON_NOT_KITH);
+}
+
+Test(link_quic, a_listener_without_a_protocol)
+{
+    open_both();
+    endpoint_of(&ada)->protocol = NULL;
+    dial();
+    expect_failure(KITH_REASON_NOT_KITH);
+}
+
 Test(link_quic, no_ticket)
 {
     WOLFSSL_SESSION *session;
@@ -185,6 +201,34 @@ Test(link_quic, keys_are_updated)
         exchange();
     }
     cr_assert_eq(bob.peer->conn, before);
+    party_loop_free(&loop);
+}
+
+/* As if this machine had had another address until now: the link goes on from the one it has, under
+ * an id that was not seen before; and Ada sees nothing, since to her nothing is different. */
+Test(link_quic, a_machine_that_moves)
+{
+    struct kith__quic_link *link;
+    const struct kith_conn *before;
+    ngtcp2_cid id;
+    open_both();
+    dial();
+    expect_connected();
+    exchange();
+    before = bob.peer->conn;
+    link = link_of(&bob);
+    id = *ngtcp2_conn_get_dcid2(link->conn);
+    kith__quic_look(&link->base);
+    cr_assert(ngtcp2_cid_eq(&id, ngtcp2_conn_get_dcid2(link->conn)), "it moved to where it was");
+    cr_assert(kith__net_address_parse("192.0.2.7", 0, &link->own.storage, &link->own.bytes));
+    kith__quic_look(&link->base);
+    cr_assert(!ngtcp2_cid_eq(&id, ngtcp2_conn_get_dcid2(link->conn)), "it did not move");
+    cr_assert_eq(strncmp(link->local, "127.0.0.1:", 10), 0, "%s", link->local);
+    for (int i = 0; i < 5; i++) {
+        exchange();
+    }
+    cr_assert_eq(bob.peer->conn, before);
+    cr_assert_eq(ada.departed + bob.departed, 0);
     party_loop_free(&loop);
 }
 

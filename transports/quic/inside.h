@@ -220,10 +220,13 @@ struct kith__quic_link {
     uint8_t lanes_ended; /* what is lent must not be looked at any more */
     uint8_t streams_are_out, datagrams_are_dry;
     uint8_t is_stale_alarm;
-    unsigned code;              /* of close() */
-    ngtcp2_ccerr error;         /* what the other side is told */
-    kith_reason reason;         /* why it ends; NONE = not known yet */
-    struct kith__udp_path path; /* at first */
+    unsigned code;                /* of close() */
+    ngtcp2_ccerr error;           /* what the other side is told */
+    kith_reason reason;           /* why it ends; NONE = not known yet */
+    struct kith__udp_path path;   /* its ends, proved; a dialled one's own as ngtcp2 knows it */
+    struct kith__udp_address own; /* this end's address; bytes 0: not known */
+    uint8_t has_wandered;         /* packets come from another address, or did */
+    uint8_t is_unproved;          /* ngtcp2 sends to where that is not proved yet */
 
     struct kith__quic_control control;
     struct kith_node lanes, old_lanes, arrivals; /* old: since the lanes were ended in this turn */
@@ -382,6 +385,20 @@ kith_err kith__quic_exporter(struct kith_link *base, const char *label, uint8_t 
                              size_t out_bytes);
 int kith__quic_can_write(struct kith_link *base);
 size_t kith__quic_datagram_max(struct kith_link *base);
+
+/* ---- path.c: the ends of a link that stands */
+
+/* ngtcp2 asks the other side to prove where it is, and knows. */
+int kith__quic_path_begins(ngtcp2_conn *conn, uint32_t flags, const ngtcp2_path *path,
+                           const ngtcp2_path *before, void *user);
+int kith__quic_path_ends(ngtcp2_conn *conn, uint32_t flags, const ngtcp2_path *path,
+                         const ngtcp2_path *before, ngtcp2_path_validation_result result,
+                         void *user);
+/* A packet of the link came, and has_wandered. Tells the core where the other side is. */
+void kith__quic_path_wandered(struct kith__quic_link *link);
+/* Fills link->own and link->local. */
+void kith__quic_path_note(struct kith__quic_link *link);
+void kith__quic_look(struct kith_link *base);
 
 /* ---- explain.c: why a link ends */
 

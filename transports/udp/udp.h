@@ -7,6 +7,7 @@
 #ifndef KITH_TRANSPORTS_UDP_H
 #define KITH_TRANSPORTS_UDP_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -71,6 +72,9 @@ size_t kith__udp_send(struct kith__udp *udp, const struct kith__udp_path *path,
 
 /* 1 when both are the same address and port. */
 int kith__udp_same(const struct kith__udp_address *a, const struct kith__udp_address *b);
+/* The port of an address, in the network's byte order. */
+in_port_t kith__udp_port(const struct kith__udp_address *address);
+void kith__udp_set_port(struct kith__udp_address *address, in_port_t port);
 
 /* ---- udp_linux.c or udp_posix.c */
 
