@@ -16,8 +16,9 @@
  *
  * Re-entrancy: calls down never call up inline; a driver puts the consequence off with kith_defer()
  * or waits for its socket. Up-calls may call down inline (an up-call may close the link it is
- * about), but never come inside another up-call; kith_up_key_find(), kith_up_key_dial() and
- * kith_up_accept_after_ms(), which only ask, may come anywhere.
+ * about), but never come inside another up-call; kith_up_key_find(), kith_up_key_dial(),
+ * kith_up_accept_after_ms() and kith_up_is_suspect(), which only ask, may come anywhere, as may
+ * kith_up_stray().
  *
  * What a link carries, by the driver's capabilities
  *   control    always: one reliable ordered byte stream each way; kith_up_pull(), kith_up_rx()
@@ -231,6 +232,11 @@ struct kith_driver {
  * accepted: there a crowd costs nothing, and keeps its order. */
 uint32_t kith_up_accept_after_ms(struct kith_port *port);
 
+/* Whether connections from an address failed lately, so often that few are taken from there. For
+ * drivers whose strangers may forge their addresses: who is told so proves it first, or others
+ * could have somebody kept out. */
+int kith_up_is_suspect(struct kith_port *port, const char *remote_address);
+
 /* A connection came in; nothing is known of it yet. Gives the link's zeroed driver state, public
  * part filled in, or NULL: then the driver closes the connection at once and forgets it. The core
  * may have called close() for the link when it gives it; then kith_up_down() is what follows. */
@@ -297,6 +303,11 @@ void kith_up_moved(struct kith_link *link, const char *remote_address);
  * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never empty, no
  * secrets. */
 void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail);
+
+/* For the session's counters: a packet that is nobody's, or a stranger that was asked where it is.
+ * May come anywhere. */
+enum kith_stray { KITH_STRAY_IGNORED, KITH_STRAY_ASKED };
+void kith_up_stray(struct kith_endpoint *endpoint, enum kith_stray what);
 
 /* The session's key of that identity, or NULL. Valid for the call. */
 const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *identity);

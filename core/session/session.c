@@ -328,6 +328,13 @@ const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *ide
     return entry != NULL ? &entry->key : NULL;
 }
 
+void kith_up_stray(struct kith_endpoint *endpoint, enum kith_stray what)
+{
+    struct kith_session *session = endpoint->session;
+    session->stats.packets_ignored += what == KITH_STRAY_IGNORED;
+    session->stats.addresses_asked += what == KITH_STRAY_ASKED;
+}
+
 const kith_key *kith_session_dial_key(const struct kith_session *session)
 {
     for (struct kith_node *at = session->keys.prev; at != &session->keys; at = at->prev) {

@@ -91,6 +91,7 @@ static void nonsense_at_a_port(struct place *place)
     second = core_dial(&bob, port);
     conn_offer(second, 1000);
     UNTIL(place, second->ups == 1 && ada.ups == 2 && ada.newest->came == 1000);
+    CHECK(ada.strays > 0, "nobody counted them");
     CHECK(!conn_is_down(first), "%s", first->detail);
     core_close(&bob);
     core_close(&ada);

@@ -532,6 +532,19 @@ const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *ide
     return NULL;
 }
 
+int kith_up_is_suspect(struct kith_port *port, const char *remote_address)
+{
+    struct core *core = port->endpoint->session;
+    CHECK(strchr(remote_address, ':') != NULL, "\"%s\" is no address", remote_address);
+    return core->suspects_all;
+}
+
+void kith_up_stray(struct kith_endpoint *endpoint, enum kith_stray what)
+{
+    struct core *core = endpoint->session;
+    core->strays += what == KITH_STRAY_IGNORED;
+}
+
 const kith_key *kith_up_key_dial(struct kith_endpoint *endpoint)
 {
     return ((struct core *)endpoint->session)->dial_key;

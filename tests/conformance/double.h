@@ -49,9 +49,10 @@ struct core {
     int refuses;              /* takes no connection */
     uint32_t accept_after_ms; /* not 0: none may be accepted now */
     size_t asked;             /* whether one may be */
+    int suspects_all;         /* of having failed too often */
     int content_free;         /* what comes is not the pattern */
     int lanes_jump;           /* the other side may end its lanes, and begin them elsewhere */
-    size_t accepted, ups, downs;
+    size_t accepted, ups, downs, strays;
     struct conn *newest; /* the last one accepted */
     void (*hook)(struct conn *conn, enum moment moment);
     void *hook_user;

@@ -138,6 +138,40 @@ Test(link_quic, a_stranger_has_to_come_twice)
     party_loop_free(&loop);
 }
 
+/* Packets in Bob's name, as anybody can send them, do not keep Bob out: he is suspected, but he can
+ * prove where he is. */
+Test(link_quic, what_others_do_in_my_name)
+{
+    uint8_t packet[1200] = {0xc3, 0, 0, 0, 1, 16}; /* a first packet but for what is encrypted */
+    kith_session_stats stats = {.size = sizeof stats};
+    struct kith__quic_socket *socket;
+    struct kith__udp_path path;
+    open_both();
+    socket = KITH_CONTAINER(endpoint_of(&ada)->sockets.next, struct kith__quic_socket, node);
+    path.local = path.remote = socket->udp.bound;
+    for (uint16_t i = 0; i < 1000; i++) {
+        if (i == 500) {
+            dial();
+        }
+        cr_assert_eq(kith_default_crypto.random(NULL, packet + 6, sizeof packet - 6), KITH_OK);
+        packet[22] = 16; /* the other id's length; no token, and the rest of the packet's */
+        packet[39] = 0;
+        packet[40] = 0x44;
+        packet[41] = (uint8_t)(sizeof packet - 42 - 0x400);
+        kith__udp_set_port(&path.remote, htons((uint16_t)(10000 + i)));
+        kith__quic_route(&socket->udp, &path, packet, sizeof packet);
+        cr_assert_eq(kith_loop_step(loop, 0), KITH_OK);
+    }
+    expect_connected();
+    exchange();
+    cr_assert_eq(kith_session_get_stats(ada.session, &stats), KITH_OK);
+    /* A few before anybody is suspected, and a few after Bob has come in, which forgives. */
+    cr_assert_leq(stats.links_accepted, 4 * KITH_SUSPECT_FAILURES, "%u",
+                  (unsigned)stats.links_accepted);
+    cr_assert_geq(stats.addresses_asked, 900);
+    party_loop_free(&loop);
+}
+
 /* ---- a link that stands ------------------------------------------------------------------ */
 
 /* Ada forgets the link without a word; Bob hears of it with his next packet, and dials again. */

@@ -117,7 +117,7 @@ struct kith__quic_endpoint {
     struct kith__quic_block *spare; /* blocks */
     size_t spare_count;
     unsigned shaking; /* links that came in and are not up */
-    struct kith__quic_rate answers, retries;
+    struct kith__quic_rate answers, retries, unproved;
     struct kith__quic_counts counts;
     /* Of links made from now on. Constants, but for tests: they have less time than bounds.h gives,
      * and speak other protocols. */
@@ -277,6 +277,12 @@ static inline int kith__quic_is_ending(const struct kith__quic_link *link)
 }
 
 /* ---- endpoint.c */
+
+static inline void kith__quic_ignored(struct kith__quic_endpoint *endpoint, uint64_t *counter)
+{
+    ++*counter;
+    kith_up_stray(&endpoint->base, KITH_STRAY_IGNORED);
+}
 
 kith_err kith__quic_endpoint_open(struct kith_endpoint *base);
 void kith__quic_endpoint_close(struct kith_endpoint *base);

@@ -758,6 +758,10 @@ typedef struct kith_session_stats {
                                      failed lately */
     uint64_t accepts_delayed;     /* times that connections were left waiting because too many were
                                      in their handshake */
+    uint64_t packets_ignored;     /* QUIC: packets that belong to no connection and begin none:
+                                     garbage, forged ones, and some that were long on their way */
+    uint64_t addresses_asked;     /* QUIC: times that a stranger had to show that it is where it
+                                     says, because many were in their handshake */
 } kith_session_stats;
 
 /* Fills the counters that stats->size has room for.
