@@ -10,9 +10,11 @@
  *   double PERCENT          so many arrive twice                  "ok"
  *   late PERCENT MS         so many arrive up to so much later    "ok"
  *   delay MS                all of them do                        "ok"
+ *   spoil PERCENT           so many are followed by one that is   "ok"
+ *                           cut short, or changed, or an old one
  *   dead, alive             nothing passes; it does again         "ok"
  *   rebind                  senders come from other ports now     "ok"
- *   count                                 "count PASSED LOST DOUBLED LATE"
+ *   count                                 "count PASSED LOST DOUBLED LATE SPOILT"
  *
  * What happens to the Nth packet follows from the seed and N. It ends with its standard input.
  * For tests only; knows nothing of what it carries.
@@ -35,7 +37,9 @@ enum {
     PACKET_BYTES_MAX = 65536,
     SENDERS_MAX = 64,
     WAITING_MAX = 8192, /* packets that are late; more are lost */
-    AT_ONCE_MAX = 64,   /* packets of one socket before the others have their turn */
+    OLD_MAX = 256,      /* packets that may come again */
+    OLD_BYTES_MAX = 1500,
+    AT_ONCE_MAX = 64, /* packets of one socket before the others have their turn */
     SOCKET_BYTES = 4 * 1024 * 1024
 };
 
@@ -59,9 +63,13 @@ static unsigned waiting_count;
 static int door; /* the socket that senders know */
 static struct sockaddr_in target;
 static uint64_t chance;
-static unsigned lose_percent, double_percent, late_percent, late_ms, delay_ms;
+static struct {
+    size_t count;
+    uint8_t bytes[OLD_BYTES_MAX];
+} old[2][OLD_MAX]; /* what passed to each side, the newest instead of any */
+static unsigned lose_percent, double_percent, late_percent, late_ms, delay_ms, spoil_percent;
 static int is_dead;
-static uint64_t passed, lost, doubled, late, numbers;
+static uint64_t passed, lost, doubled, late, spoilt, numbers;
 
 static void die(const char *what)
 {
@@ -174,6 +182,34 @@ static void pass_in(uint64_t wait_us, unsigned sender, int is_answer, const uint
     keep(one);
 }
 
+/* Keeps a packet, and now and then sends another one behind it that is no good any more. */
+static void spoil(unsigned sender, int is_answer, const uint8_t *bytes, size_t count)
+{
+    unsigned which = (unsigned)(draw() % OLD_MAX);
+    uint8_t copy[OLD_BYTES_MAX];
+    if (count > OLD_BYTES_MAX || count == 0) {
+        return;
+    }
+    if (happens(spoil_percent)) {
+        spoilt++;
+        memcpy(copy, bytes, count);
+        switch (draw() % 3) {
+        case 0:
+            copy[draw() % count] ^= (uint8_t)(1u << draw() % 8);
+            pass(sender, is_answer, copy, count);
+            break;
+        case 1:
+            pass(sender, is_answer, copy, draw() % count);
+            break;
+        default:
+            pass(sender, is_answer, old[is_answer][which].bytes, old[is_answer][which].count);
+            break;
+        }
+    }
+    memcpy(old[is_answer][which].bytes, bytes, count);
+    old[is_answer][which].count = count;
+}
+
 static void decide(unsigned sender, int is_answer, const uint8_t *bytes, size_t count)
 {
     unsigned copies = 1;
@@ -193,6 +229,7 @@ static void decide(unsigned sender, int is_answer, const uint8_t *bytes, size_t 
         }
         pass_in(wait_us, sender, is_answer, bytes, count);
     }
+    spoil(sender, is_answer, bytes, count);
 }
 
 static unsigned sender_of(const struct sockaddr_in *address)
@@ -246,7 +283,7 @@ static void obey(const char *line)
     if (sscanf(line, "late %u %u", &late_percent, &late_ms) == 2 ||
         sscanf(line, "lose %u", &lose_percent) == 1 ||
         sscanf(line, "double %u", &double_percent) == 1 ||
-        sscanf(line, "delay %u", &delay_ms) == 1) {
+        sscanf(line, "spoil %u", &spoil_percent) == 1 || sscanf(line, "delay %u", &delay_ms) == 1) {
         /* from the next packet on */
     } else if (strcmp(line, "dead") == 0) {
         is_dead = 1;
@@ -255,8 +292,9 @@ static void obey(const char *line)
     } else if (strcmp(line, "rebind") == 0) {
         rebind();
     } else if (strcmp(line, "count") == 0) {
-        printf("count %llu %llu %llu %llu\n", (unsigned long long)passed, (unsigned long long)lost,
-               (unsigned long long)doubled, (unsigned long long)late);
+        printf("count %llu %llu %llu %llu %llu\n", (unsigned long long)passed,
+               (unsigned long long)lost, (unsigned long long)doubled, (unsigned long long)late,
+               (unsigned long long)spoilt);
         answer = NULL;
     } else {
         answer = "what?";
