@@ -210,6 +210,7 @@ struct kith__quic_link {
     struct kith__quic_id *first_id; /* that the other side made up for its first packets */
     struct kith_deferred turn;
     struct kith_timer alarm, deadline;
+    struct kith__udp_feeler feeler; /* until something was heard */
     struct kith__tls_handshake tls;
 
     uint8_t dialled, heard;
@@ -353,6 +354,8 @@ void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_
 
 kith_err kith__quic_dial(struct kith_link *base, const struct kith_address *address);
 void kith__quic_dial_begin(struct kith__quic_link *link);
+/* The system heard that packets to a link's other side do not arrive; errno. */
+void kith__quic_dial_unreachable(struct kith__quic_link *link, int error);
 
 /* ---- conn.c: the ngtcp2_conn of a link */
 

@@ -94,6 +94,7 @@ static void finish(struct kith__quic_link *link)
     kith__quic_link_fail(link, KITH_REASON_LOST, "%s went away without a goodbye",
                          kith__quic_who(link));
     end_shaking(link);
+    kith__udp_feel_no_more(&link->feeler);
     kith_timer_stop(env, &link->alarm);
     kith_undefer(&link->turn);
     kith__quic_conn_free(link);
@@ -196,7 +197,10 @@ void kith__quic_link_read(struct kith__quic_link *link, const struct kith__udp_p
     if (link->conn == NULL || kith__quic_is_over(link)) {
         return;
     }
-    link->heard = 1;
+    if (!link->heard) {
+        link->heard = 1;
+        kith__udp_feel_no_more(&link->feeler);
+    }
     if (link->dialled) {
         seen.local = link->path.local; /* the socket's: whatever address the system uses now */
     }
