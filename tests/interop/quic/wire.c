@@ -31,7 +31,7 @@ enum { CID_BYTES = 12, LANES = 16, ARRIVALS = 64, PACKET_BYTES = 65536, LINE_BYT
 
 /* What was ever written to a stream: ngtcp2 reads it again where a packet is lost. */
 struct piece {
-    struct piece *next;
+    struct piece *next, *before;
     size_t count;
     uint8_t bytes[];
 };
@@ -55,6 +55,10 @@ struct arrival {
 static struct wire_options options;
 static int fd;
 static struct sockaddr_in local, remote;
+static struct piece *kept; /* all of them, by `before` */
+static gnutls_psk_server_credentials_t psk_server;
+static gnutls_psk_client_credentials_t psk_client;
+static gnutls_certificate_credentials_t certificates;
 static ngtcp2_conn *conn;
 static ngtcp2_crypto_conn_ref ref;
 static gnutls_session_t session;
@@ -121,33 +125,31 @@ static int find_key(gnutls_session_t from, const char *identity, gnutls_datum_t 
 
 static void use_key(void)
 {
-    gnutls_psk_server_credentials_t server;
-    gnutls_psk_client_credentials_t client;
     read_key();
     if (options.listens) {
-        try_tls(gnutls_psk_allocate_server_credentials(&server), "credentials");
-        gnutls_psk_set_server_credentials_function(server, find_key);
-        try_tls(gnutls_credentials_set(session, GNUTLS_CRD_PSK, server), "credentials");
+        try_tls(gnutls_psk_allocate_server_credentials(&psk_server), "credentials");
+        gnutls_psk_set_server_credentials_function(psk_server, find_key);
+        try_tls(gnutls_credentials_set(session, GNUTLS_CRD_PSK, psk_server), "credentials");
     } else {
-        try_tls(gnutls_psk_allocate_client_credentials(&client), "credentials");
-        try_tls(gnutls_psk_set_client_credentials(client, psk_identity, &psk, GNUTLS_PSK_KEY_RAW),
-                "the key");
-        try_tls(gnutls_credentials_set(session, GNUTLS_CRD_PSK, client), "credentials");
+        try_tls(gnutls_psk_allocate_client_credentials(&psk_client), "credentials");
+        try_tls(
+            gnutls_psk_set_client_credentials(psk_client, psk_identity, &psk, GNUTLS_PSK_KEY_RAW),
+            "the key");
+        try_tls(gnutls_credentials_set(session, GNUTLS_CRD_PSK, psk_client), "credentials");
     }
 }
 
 static void use_certificates(void)
 {
-    gnutls_certificate_credentials_t own;
-    try_tls(gnutls_certificate_allocate_credentials(&own), "credentials");
-    try_tls(gnutls_certificate_set_x509_trust_file(own, options.ca, GNUTLS_X509_FMT_PEM),
+    try_tls(gnutls_certificate_allocate_credentials(&certificates), "credentials");
+    try_tls(gnutls_certificate_set_x509_trust_file(certificates, options.ca, GNUTLS_X509_FMT_PEM),
             options.ca);
     if (options.cert != NULL) {
-        try_tls(gnutls_certificate_set_x509_key_file(own, options.cert, options.cert_key,
+        try_tls(gnutls_certificate_set_x509_key_file(certificates, options.cert, options.cert_key,
                                                      GNUTLS_X509_FMT_PEM),
                 options.cert);
     }
-    try_tls(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, own), "credentials");
+    try_tls(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, certificates), "credentials");
     if (options.listens) {
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
     }
@@ -214,6 +216,8 @@ static void push(struct out *out, const uint8_t *bytes, size_t count)
     struct piece *piece = malloc(sizeof *piece + count);
     CHECK(piece != NULL, "out of memory");
     piece->next = NULL;
+    piece->before = kept;
+    kept = piece;
     piece->count = count;
     memcpy(piece->bytes, bytes, count);
     if (out->last != NULL) {
