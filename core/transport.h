@@ -79,9 +79,12 @@ struct kith_pki {
 struct kith_endpoint {
     const struct kith_driver *driver;
     struct kith_env *env;
-    void *session;              /* the core's */
-    kith_security security;     /* of the session */
-    uint32_t handshake_ms;      /* deadline of the transport's own handshake, both sides */
+    void *session;          /* the core's */
+    kith_security security; /* of the session */
+    uint32_t handshake_ms;  /* deadline of the transport's own handshake, both sides */
+    uint8_t secret[32];     /* nobody else knows it; the same whenever the session's identity is:
+                               for what a program that was restarted says to those who knew it
+                               before (RFC 9000 §10.3.2) */
     const struct kith_pki *pki; /* with KITH_SECURITY_PKI; else NULL */
 };
 

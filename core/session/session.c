@@ -428,6 +428,16 @@ kith_err kith_session_check_tls12(const struct kith_session *session, kith_tls12
     return KITH_OK;
 }
 
+/* From the identity, and nothing that could be taken back to it. */
+static kith_err make_secret(const struct kith_session *session, struct kith_endpoint *endpoint)
+{
+    static const char context[] = "kith endpoint";
+    const struct kith_slice piece = {context, sizeof context};
+    kith_err err = session->env->crypto.hmac_sha256(session->seed, sizeof session->seed, &piece, 1,
+                                                    endpoint->secret);
+    return err == KITH_OK ? KITH_OK : kith_fail(err, "no secret for a transport");
+}
+
 kith_err kith_session_endpoint(struct kith_session *session, size_t index,
                                struct kith_endpoint **out)
 {
@@ -445,7 +455,10 @@ kith_err kith_session_endpoint(struct kith_session *session, size_t index,
         endpoint->security = session->config.security;
         endpoint->handshake_ms = session->config.handshake_ms;
         endpoint->pki = session->has_pki ? &session->pki : NULL;
-        err = driver->endpoint_open(endpoint);
+        err = make_secret(session, endpoint);
+        if (err == KITH_OK) {
+            err = driver->endpoint_open(endpoint);
+        }
         if (err != KITH_OK) {
             kith_free(session->env, endpoint);
             return err;
@@ -461,6 +474,8 @@ static void close_endpoints(struct kith_session *session)
     for (size_t i = 0; i < KITH_DRIVERS_MAX; i++) {
         if (session->endpoints[i] != NULL) {
             session->endpoints[i]->driver->endpoint_close(session->endpoints[i]);
+            session->env->crypto.wipe(session->endpoints[i]->secret,
+                                      sizeof session->endpoints[i]->secret);
             kith_free(session->env, session->endpoints[i]);
             session->endpoints[i] = NULL;
         }

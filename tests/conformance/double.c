@@ -143,6 +143,9 @@ kith_err core_try_open(struct core *core, struct place *place, kith_security sec
     core->endpoint->session = core;
     core->endpoint->security = security;
     core->endpoint->handshake_ms = handshake_ms;
+    for (size_t i = 0; i < sizeof core->endpoint->secret; i++) {
+        core->endpoint->secret[i] = (uint8_t)place_random(place);
+    }
     down_enter();
     err = place->driver->endpoint_open(core->endpoint);
     down_leave();

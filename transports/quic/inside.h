@@ -5,7 +5,7 @@
  *
  * ngtcp2 does packets, loss and congestion, wolfSSL the handshake inside. Who owns what:
  *   endpoint  the TLS contexts, the sockets, one buffer for sending and one for receiving, the
- *             table of connection ids, one secret from which reset and Retry tokens are made
+ *             table of connection ids, one secret from which Retry tokens are made
  *   socket    one UDP socket: a port's, or the one for dialling of an address family. It lives as
  *             long as its port or a link on it
  *   port      a socket's permission to take strangers
@@ -106,8 +106,8 @@ struct kith__quic_endpoint {
     struct kith__tls_pki *pki;
     struct kith__tls_keys keys;
     WOLFSSL_CTX *client_tls, *server_tls;
-    uint8_t secret[KITH__QUIC_SECRET_BYTES];
-    uint8_t *received, *sending; /* buffers */
+    uint8_t secret[KITH__QUIC_SECRET_BYTES]; /* of Retry tokens; that of resets is the core's */
+    uint8_t *received, *sending;             /* buffers */
     struct kith_node sockets;
     struct kith_deferred sweep; /* frees closed sockets */
     struct kith__quic_ids ids;

@@ -63,8 +63,8 @@ static void reset(struct kith__quic_socket *socket, const struct kith__udp_path 
         return;
     }
     ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
-    if (ngtcp2_crypto_generate_stateless_reset_token(token.data, endpoint->secret,
-                                                     sizeof endpoint->secret, &cid) != 0 ||
+    if (ngtcp2_crypto_generate_stateless_reset_token(token.data, endpoint->base.secret,
+                                                     sizeof endpoint->base.secret, &cid) != 0 ||
         crypto->random(crypto->user, noise, sizeof noise) != KITH_OK) {
         return;
     }
