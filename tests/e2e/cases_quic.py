@@ -2,6 +2,8 @@
 """QUIC over networks that do their worst: what is lost, doubled and late arrives once and in order all
 the same; who comes from another address stays who it is; silence is told and mended."""
 import random
+import re
+import signal
 
 from harness import Process, case, check, long_case
 from network import Pair
@@ -195,3 +197,36 @@ def quic_a_cable_that_is_pulled(c):
         for one in (alice, bob):
             check(not one.all("peer", state="departed"), f"{one.name} gave the other up")
         leave_both(alice, bob)
+
+
+# ---- restarts ------------------------------------------------------------------------------------
+
+@case
+def quic_a_server_that_restarts(c):
+    """It dies without a word, and is there again under the same identity and port: who was connected
+    hears of it with the next packet, and goes on with it."""
+    key = c.new_key()
+    options = ("--topology", "server", "--identity", "server.id")
+    server = c.chat("server", *options, "--listen", "quic://127.0.0.1:0", key=key)
+    url = server.url()
+    clients = [c.chat(name, "--topology", "client", "--connect", url, key=key) for name in ("bob", "carol")]
+    for client in clients:
+        client.expect_peer("server")
+    for turn in range(1, 3):
+        server.send_signal(signal.SIGKILL)
+        server.wait_exit()
+        server = c.chat("server", *options, "--listen", url, key=key)
+        server.expect("listening")
+        for client in clients:
+            client.say(f"turn {turn}")  # the packet that the new one knows nothing of
+            departed = client.expect("peer", count=turn, name="server", state="departed")
+            check(departed["reason"] == "RESTARTED", f"{departed}")
+            check(not re.search("no sign of life", client.stderr_text()), "it had to wait for that")
+            client.expect("peer", count=turn + 1, name="server", state="connected")
+            client.say(f"after {turn}")
+        for client in clients:
+            server.wait("the next line", lambda: f"after {turn}" in server.texts(client.name))
+    for client in clients:
+        client.close_input()
+        client.wait_exit()  # what was on its way to one who died did not arrive, and it says so
+    server.leave()
