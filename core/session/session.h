@@ -430,6 +430,8 @@ void kith_session_suspend_now(struct kith_session *session);
 void kith_session_wake_now(struct kith_session *session);
 /* The application hears once that its peer goes on over this link. */
 void kith_network_tell_path(struct kith_conn *conn);
+/* The other side of the connection is at another address. */
+void kith_network_moved(struct kith_conn *conn);
 
 /* A dial of the session's own, to that peer alone, or with want NULL to whoever it is. NULL: not
  * possible now. */
