@@ -20,11 +20,15 @@ static int goodbye(struct kith__ws_link *link, unsigned code)
     return 1;
 }
 
-/* How much to pull. What has been pulled cannot be overtaken, and lws copies what the socket does
- * not take: so no more than that, once it was too much. */
-static size_t room_of(const struct kith__ws_link *link)
+/* How much to pull, 0: nothing now. What has been pulled cannot be overtaken, and lws copies what
+ * the socket does not take: so no more than that, once it was too much. */
+static size_t room_of(struct kith__ws_link *link)
 {
     size_t room = link->pressed ? kith__ws_tcp_room(link->socket.fd) : KITH__WS_PULL_BYTES;
+    link->choked = room < KITH__WS_PULL_BYTES_MIN;
+    if (link->choked) {
+        return 0;
+    }
     return room < KITH__WS_PULL_BYTES ? room : KITH__WS_PULL_BYTES;
 }
 
@@ -37,8 +41,7 @@ int kith__ws_pump(struct kith__ws_link *link)
     if (link->mute || lws_partial_buffered(link->wsi)) {
         return 0;
     }
-    for (int i = 0;
-         i < KITH__WS_PULLS_PER_TURN && (room = room_of(link)) >= KITH__WS_PULL_BYTES_MIN; i++) {
+    for (int i = 0; i < KITH__WS_PULLS_PER_TURN && (room = room_of(link)) > 0; i++) {
         size_t count = kith_up_pull(&link->base, payload, room);
         int written;
         if (link->cut) {

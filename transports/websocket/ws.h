@@ -120,6 +120,7 @@ struct kith__ws_link {
     uint8_t mute;         /* nothing more may be written */
     uint8_t goodbye;      /* our close frame is on its way, the other side's is awaited */
     uint8_t pressed;      /* more than the socket took was there to be sent, lately */
+    uint8_t choked;       /* the socket has no room, says the system */
     uint8_t more;         /* so much came at once that more is likely there */
     uint8_t no_ahead;     /* TLS gets what it asks for and no more is read */
     uint16_t close_code;  /* WebSocket's */
