@@ -113,6 +113,13 @@ static int is_leaving(const struct sim_half *half)
            half->actor->number != half->session;
 }
 
+/* Also one that gave the association up before it was confirmed, as a short window may have it. */
+static int went_away(const struct sim *sim, const struct sim_half *half)
+{
+    return half->state == SIM_HALF_UNKNOWN ? !sim->plan.steady || sim->phase > SIM_BUSY
+                                           : is_leaving(half);
+}
+
 /* Whoever departs for another one with its identity must be gone, be put out by the other end, or
  * have been out of reach when it was asked. */
 static int is_replaced(struct sim *sim, const struct sim_half *half, int broken)
@@ -131,8 +138,7 @@ static int is_replaced(struct sim *sim, const struct sim_half *half, int broken)
 static void check_reason(struct sim *sim, const struct sim_half *half, kith_reason reason)
 {
     int mine = half->kicked || half->actor->closing;
-    int theirs = half->other->state == SIM_HALF_UNKNOWN ? !sim->plan.steady || sim->phase > SIM_BUSY
-                                                        : is_leaving(half->other);
+    int theirs = went_away(sim, half->other);
     int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
     const char *text = kith_reason_name(reason);
     SIM_CHECK(sim, !sim->plan.lasting || mine || theirs,
@@ -176,7 +182,7 @@ void sim_model_interrupted(struct sim *sim, struct sim_half *half, kith_reason r
               "%s: hears of an interruption, and another link was there", name_of(half));
     SIM_CHECK(sim, half->actor->config.resume_window_ms != KITH_RESUME_OFF,
               "%s: interrupted, and it does not resume", name_of(half));
-    SIM_CHECK(sim, broken || is_leaving(half->other),
+    SIM_CHECK(sim, broken || went_away(sim, half->other),
               "%s: interrupted with %s, but nothing happened", name_of(half),
               kith_reason_name(reason));
     half->is_interrupted = 1;
