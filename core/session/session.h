@@ -340,7 +340,7 @@ struct kith_peer {
     struct {
         struct kith_timer timer;
         uint8_t nonce[KITH_PING_BYTES];
-        uint64_t begun_us;          /* the last one; 0 = never */
+        uint64_t answered_us;       /* the last one; 0 = never */
         struct kith_conn *newcomer; /* a link of another incarnation; NULL = none waits */
     } probe;                        /* restart.c */
 };
