@@ -239,6 +239,9 @@ enum {
     KITH_TAG_OLD_MS = 120000,
     /* A driver that failed is opened again. */
     KITH_FINDER_RETRY_MS = 5000,
+    /* Where Kith's own stack stands in for the system's: how often that one is looked for. A try
+       is 1 ms of work. */
+    KITH_FINDER_BETTER_MS = 10000,
     /* Found peers that are dialled of this side's own accord: at once in all; after how long by
        the one whose tag is the lesser, so that as a rule one of two dials; rounds over all its
        addresses; then a pause. */
