@@ -255,6 +255,9 @@ enum {
     /* mdns: how often the addresses of this machine are looked at: 50 us of work. */
     KITH_MDNS_ADDRESSES_MS = 2000,
     KITH_MDNS_ADDRESSES_MAX = 64,
+    /* avahi: an answer of the daemon's takes less than 1 ms; who is slower is not to be waited
+       for. */
+    KITH_BUS_CALL_MS = 1000,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

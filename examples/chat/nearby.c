@@ -34,6 +34,7 @@ int nearby_open(struct chat *chat)
     }
     ad.service = look.service = options->service;
     ad.interfaces = look.interfaces = options->interfaces;
+    ad.stack = look.stack = options->system_discovery ? KITH_STACK_SYSTEM : KITH_STACK_OWN;
     look.all_sessions = options->browse != 0;
     look.auto_connect = options->browse ? KITH_AUTO_CONNECT_OFF : KITH_AUTO_CONNECT_ON;
     if (options->listen_count > 0) {
