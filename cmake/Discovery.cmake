@@ -7,6 +7,9 @@
 # mdns is built on avahi-core, which runs inside the process: no daemon. Debian's archive of it is not
 # position independent, so it is the one library that stays beside libkith.
 # avahi asks the system's daemon over D-Bus; it comes along where D-Bus' library is there too.
+# dnssd asks macOS' own service. Elsewhere it is only built to be tested, with Avahi's library of that
+# name, into a kith-chat of its own: that library calls libavahi-client, which cannot be in one program with
+# libavahi-core.
 # SPDX-License-Identifier: MIT
 include_guard(GLOBAL)
 
@@ -61,7 +64,16 @@ if(KITH_DISCOVERY_MACROS AND NOT kith_avahi_wanted STREQUAL OFF)
             "root: apt-get install libdbus-1-dev")
     endif()
 endif()
-if(KITH_DISCOVERY_MACROS)
+if(APPLE)
+    list(APPEND KITH_DISCOVERY_FOLDERS shared dnssd)
+    list(REMOVE_DUPLICATES KITH_DISCOVERY_FOLDERS)
+    list(APPEND KITH_DISCOVERY_MACROS KITH_HAS_DNSSD)
+else()
+    pkg_check_modules(kith_dnssd QUIET IMPORTED_TARGET GLOBAL avahi-compat-libdns_sd)
+endif()
+if("KITH_HAS_DNSSD" IN_LIST KITH_DISCOVERY_MACROS)
+    message(STATUS "kith: discovery: the system's DNS-SD")
+elseif(KITH_DISCOVERY_MACROS)
     message(STATUS "kith: discovery: multicast DNS, with the system's avahi-core ${kith_avahi_VERSION}${kith_stacks}")
 else()
     message(STATUS "kith: discovery: none on the network, peers need addresses (libavahi-core-dev)")

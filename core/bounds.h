@@ -255,6 +255,10 @@ enum {
     /* mdns: how often the addresses of this machine are looked at: 50 us of work. */
     KITH_MDNS_ADDRESSES_MS = 2000,
     KITH_MDNS_ADDRESSES_MAX = 64,
+    /* dnssd: interfaces that one port is announced on by itself, and services that are asked for
+       details: each takes three sockets to the system's service. */
+    KITH_DNSSD_INTERFACES_MAX = 8,
+    KITH_DNSSD_SERVICES_MAX = 64,
     /* avahi: an answer of the daemon's takes less than 1 ms; who is slower is not to be waited
        for. */
     KITH_BUS_CALL_MS = 1000,

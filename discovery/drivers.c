@@ -8,6 +8,9 @@
 #ifdef KITH_HAS_AVAHI
 #include "discovery/avahi/avahi.h"
 #endif
+#ifdef KITH_HAS_DNSSD
+#include "discovery/dnssd/dnssd.h"
+#endif
 #ifdef KITH_HAS_MDNS
 #include "discovery/mdns/mdns.h"
 #endif
@@ -18,6 +21,9 @@ const struct kith_discovery_driver *const kith_discovery_drivers[] = {
 #endif
 #ifdef KITH_HAS_AVAHI
     &kith_avahi_driver,
+#endif
+#ifdef KITH_HAS_DNSSD
+    &kith_dnssd_driver,
 #endif
     &kith_static_driver,
     NULL,

@@ -321,3 +321,25 @@ def without_the_systems_daemon(c):
     for chat in chats.values():
         check(not chat.all("discovery", state="down"), "discovery was down")
         chat.leave()
+
+
+@discovers
+def through_apples_interface(c):
+    """The driver for macOS, against Avahi's library of that name: finds and is found by Kith's own stack."""
+    if not (harness.BIN / "kith-chat-dnssd").exists():
+        raise Skipped("this build has no kith-chat-dnssd (libavahi-compat-libdnssd-dev)")
+    key, name = c.new_key(), service()
+    with machines(2) as inside, avahi.Daemon(c, inside[0], "desk") as daemon:
+        chats = {who: c.chat(who, "--listen", "wss://*:0", key=key, discovery=name,
+                             inside=[*daemon.inside(), "AVAHI_COMPAT_NOWARN=1"], program="kith-chat-dnssd")
+                 for who in ("alice", "carl")}
+        chats["bob"] = c.chat("bob", "--listen", "wss://*:0", key=key, discovery=name, inside=inside[1].inside())
+        all_meet(chats)
+        never_twice(chats)
+        for chat in chats.values():
+            chat.expect("discovery", state="advertised")
+            chat.expect("found", count=2, state="found")
+        chats["bob"].leave()
+        chats["alice"].expect("found", state="lost")
+        chats["carl"].leave()
+        chats["alice"].leave()
