@@ -174,7 +174,7 @@ def an_independent_stack(c):
 
 
 @contextlib.contextmanager
-def machines(count, loss_percent=0):
+def machines(count):
     """Machines at one switch, which stands in a namespace of its own; each with an interface eth0."""
     with contextlib.ExitStack() as stack:
         switch = stack.enter_context(Machine())
@@ -187,18 +187,24 @@ def machines(count, loss_percent=0):
             switch.ip(f"link set port{number} master switch up")
             made[-1].ip(f"addr add 10.77.0.{number}/24 dev eth0")
             made[-1].ip("link set eth0 up")
-            if loss_percent:
-                made[-1].lose_multicast("eth0", loss_percent)
         yield made
 
 
-def stars(c, count):
+def losing(percent):
+    """How a command line goes on whose program loses so much of what it hears by multicast DNS."""
+    if percent == 0:
+        return []
+    return ["env", f"LD_PRELOAD={harness.BIN / 'kith-test-lossy.so'}", f"KITH_LOSSY_PERCENT={percent}",
+            "ASAN_OPTIONS=verify_asan_link_order=0"]
+
+
+def stars(c, count, loss_percent=0):
     key, name = c.new_key(), service()
     with machines(count) as inside:
         chats = {}
         for number, place in enumerate(inside):
             who = f"peer{number}"
-            chats[who] = c.chat(who, "--listen", "wss://*:0", key=key, discovery=name, inside=place.inside())
+            chats[who] = c.chat(who, "--listen", "wss://*:0", key=key, discovery=name, inside=[*place.inside(), *losing(loss_percent)])
         all_meet(chats)
         chats["peer0"].say("hello")
         for who, chat in chats.items():
@@ -222,6 +228,25 @@ def two_machines(c):
 def eight_machines(c):
     """All of them meet all."""
     stars(c, 8)
+
+
+@discovers
+def machines_with_loss(c):
+    """Of what four hear by multicast a tenth is lost, of what two hear a half: all meet all the same."""
+    stars(c, 4, 10)
+    stars(c, 2, 50)
+
+
+@discovers_long
+def twenty_machines(c):
+    """The full star, 190 links; tests/bench/discovery.py says how fast."""
+    stars(c, 20)
+
+
+@discovers_long
+def twenty_machines_with_loss(c):
+    """A tenth of all multicast is lost."""
+    stars(c, 20, 10)
 
 
 @discovers

@@ -46,19 +46,6 @@ class Machine:
         """A cable between the two, not plugged in yet: an interface of that name in each."""
         self.ip(f"link add {name} type veth peer name {name} netns {other.holder.pid}")
 
-    def lose_multicast(self, name, percent):
-        """Of what comes in there to many, so much is lost at random."""
-        for argv in (["tc", "qdisc", "add", "dev", name, "clsact"],
-                     ["tc", "filter", "add", "dev", name, "ingress", "protocol", "ip", "u32", "match", "ip",
-                      "dst", "224.0.0.0/4", "action", "gact", "pass", "random", "netrand", "drop",
-                      str(100 // percent)],
-                     ["tc", "filter", "add", "dev", name, "ingress", "protocol", "ipv6", "u32", "match", "ip6",
-                      "dst", "ff00::/8", "action", "gact", "pass", "random", "netrand", "drop",
-                      str(100 // percent)]):
-            done = subprocess.run([*self.inside(), *argv], capture_output=True, text=True, timeout=60, check=False)
-            if done.returncode != 0:
-                raise Skipped(f"{' '.join(argv)}: {done.stderr.strip()}")
-
     def close(self):
         for stream in (self.holder.stdin, self.holder.stdout, self.holder.stderr):
             try:
