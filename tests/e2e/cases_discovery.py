@@ -12,6 +12,7 @@ import avahi
 import harness
 from harness import Skipped, case, check, long_case
 from network import Machine
+from screen import AtTerminal
 
 
 def service():
@@ -137,6 +138,24 @@ stack.close()
 """
 
 
+# Says what it reads, instead of what it said before.
+CHANGING = r"""
+import socket, sys
+from zeroconf import IPVersion, ServiceInfo, Zeroconf
+kind = f"_{sys.argv[1]}._tcp.local."
+stack = Zeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
+def info(text):
+    key, _, value = text.partition("=")
+    return ServiceInfo(kind, f"stranger.{kind}", addresses=[socket.inet_aton("127.0.0.1")], port=4242, properties={
+        ".v": "1", ".t": "abcdefghijklmnop", ".e": "wss", key: value}, server="stranger-box.local.")
+stack.register_service(info("room=blue"))
+print("ready", flush=True)
+for line in sys.stdin:
+    stack.update_service(info(line.rstrip("\n")))
+stack.close()
+"""
+
+
 def python_with_zeroconf():
     for python in (sys.executable, "/usr/bin/python3"):
         if python == sys.executable and importlib.util.find_spec("zeroconf"):
@@ -199,7 +218,7 @@ def losing(percent):
 
 
 def stars(c, count, loss_percent=0):
-    key, name = c.new_key(), service()
+    key, name = c.new_key(f"{count}.key"), service()
     with machines(count) as inside:
         chats = {}
         for number, place in enumerate(inside):
@@ -368,3 +387,39 @@ def through_apples_interface(c):
         chats["alice"].expect("found", state="lost")
         chats["carl"].leave()
         chats["alice"].leave()
+
+
+# ---- what a person sees ---------------------------------------------------------------------------
+
+
+@discovers
+def browsing_at_a_terminal(c):
+    """The list changes in place: somebody comes, says something else, goes."""
+    name = service()
+    script = c.write("stranger.py", CHANGING)
+    look = AtTerminal(c, "look", [c.program("kith-chat"), "--browse", "--service", name], columns=70, rows=8)
+    look.expect_text("looking around")
+    look.expect_text("^0 around")
+    stranger = c.start(python_with_zeroconf(), script, name)
+    stranger.expect_line("^ready")
+    look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=blue$")
+    look.expect_text("^1 around")
+    stranger.say("room=red")
+    look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=red$")
+    rows = [row for row in look.screen.lines() if "around" in row or "stranger" in row]
+    check(len(rows) == 3, f"not in place: {rows}")
+    stranger.say("room=" + "x" * 100)
+    look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=x+$")
+    with look.changed:
+        look.screen.resize(40, 8)
+        look.set_size(40, 8)
+    stranger.say("room=\x1b[2Jgreen")  # a sequence is no sequence here
+    look.expect_text(r"room=\ufffd\[2J")
+    check(len([row for row in look.screen.lines() if "around" in row]) == 2, "not in place, narrower")
+    stranger.close_input()
+    stranger.expect_exit(0)
+    look.expect_text("^0 around")
+    check(not any("stranger" in row for row in look.screen.lines()), "it is still there")
+    look.send_signal(2)
+    look.expect_exit(0)
+    look.check_restored()
