@@ -43,7 +43,7 @@ enum {
     KITH__QUIC_BLOCK_BYTES = 4096,  /* of control bytes */
     KITH__QUIC_PULL_BYTES_MIN = 2048,
     KITH__QUIC_SPARE_BLOCKS = 16,
-    KITH__QUIC_BATCHES_PER_TURN = 8, /* 512 KiB of one link before others have their turn */
+    KITH__QUIC_BYTES_PER_TURN = 512 * 1024, /* of one link before others have their turn */
     KITH__QUIC_VECTORS_MAX = KITH_LANE_SLICES_MAX + 1,
     KITH__QUIC_DETAIL_BYTES = 400
 };
