@@ -258,6 +258,7 @@ struct batch {
     ngtcp2_path_storage path;
     uint8_t *bytes;
     size_t count, segment;
+    size_t usual; /* the path carries packets up to that; a larger one is to find out */
 };
 
 static void send_batch(struct batch *batch)
@@ -272,6 +273,7 @@ static void send_batch(struct batch *batch)
 static int fits(const struct batch *batch, const ngtcp2_path *path, size_t count)
 {
     return batch->count % batch->segment == 0 && count <= batch->segment &&
+           batch->segment <= batch->usual &&
            batch->count < KITH__UDP_SEGMENTS_MAX * batch->segment &&
            ngtcp2_path_eq(&batch->path.path, path);
 }
@@ -308,19 +310,19 @@ void kith__quic_write(struct kith__quic_link *link)
     struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
     const uint8_t *end = endpoint->sending + KITH__UDP_BATCH_BYTES;
     ngtcp2_tstamp now = kith__quic_now(endpoint->base.env);
-    size_t allowed = allowance_of(link), largest;
+    size_t allowed = allowance_of(link);
     struct batch batch = {.link = link, .bytes = endpoint->sending};
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info;
     ngtcp2_ssize bytes = 1;
     ngtcp2_path_storage_zero(&path);
     ngtcp2_path_storage_zero(&batch.path);
-    largest = ngtcp2_conn_get_max_tx_udp_payload_size2(link->conn);
+    batch.usual = ngtcp2_conn_get_path_max_tx_udp_payload_size2(link->conn);
     link->control.is_dry = link->datagrams_are_dry = 0;
     while (allowed > 0 && !kith__quic_is_over(link) && !kith__quic_socket_is_full(link->socket)) {
         uint8_t *out = batch.bytes + batch.count;
         struct packet packet = {link, &path.path, &info, out, (size_t)(end - out), now, 0};
-        if (packet.room < largest) {
+        if (packet.room < batch.usual) {
             send_batch(&batch);
             batch.bytes = endpoint->sending;
             continue;

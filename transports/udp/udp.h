@@ -55,6 +55,7 @@ struct kith__udp {
     struct kith__udp_address bound;
     int fd;                       /* -1: closed */
     uint8_t segments, is_blocked; /* the system cuts; the socket took no more */
+    uint8_t is_whole;             /* a packet that is too large for the path does not arrive */
 };
 
 /* Takes over a bound socket and watches it. On an error it is closed. */

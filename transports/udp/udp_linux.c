@@ -28,31 +28,31 @@ union control {
     struct cmsghdr align;
 };
 
-static void set(int fd, int level, int option, int value)
+static int set(int fd, int level, int option, int value)
 {
-    (void)setsockopt(fd, level, option, &value, sizeof value);
+    return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
 /* The options of IPv4 count on an IPv6 socket for the IPv4 that it speaks as well. */
 void kith__udp_prepare(struct kith__udp *udp)
 {
     int probe = 1200;
-    set(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
+    (void)set(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
     /* Tried without sending anything: the option itself is switched off again. */
     udp->segments = setsockopt(udp->fd, IPPROTO_UDP, UDP_SEGMENT, &probe, sizeof probe) == 0;
-    set(udp->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
+    (void)set(udp->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
     /* Packets are never cut on their way: their sender looks for the largest that arrives whole. */
-    set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-    set(udp->fd, IPPROTO_IP, IP_RECVERR, 1);
+    udp->is_whole = set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0;
+    (void)set(udp->fd, IPPROTO_IP, IP_RECVERR, 1);
     if (udp->bound.storage.ss_family == AF_INET6) {
-        set(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
-        set(udp->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+        udp->is_whole = set(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) != 0;
+        (void)set(udp->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
     }
     if (udp->tells_local) {
         if (udp->bound.storage.ss_family == AF_INET6) {
-            set(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+            (void)set(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
         } else {
-            set(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
+            (void)set(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
         }
     }
 }
