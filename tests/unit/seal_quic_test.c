@@ -144,3 +144,26 @@ Test(seal_quic, chacha20)
     };
     check(&example);
 }
+
+/* A.1: the secret of a client's first packets, step by step and at once. */
+Test(seal_quic, keys)
+{
+    enum { SECRET_BYTES = 32 };
+    ngtcp2_crypto_md sha256 = {(void *)(uintptr_t)wolfSSL_EVP_sha256()};
+    uint8_t salt[ROOM], id[ROOM], info[ROOM], first[ROOM], client[ROOM], got[ROOM];
+    size_t salt_bytes = hex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a", salt);
+    size_t id_bytes = hex("8394c8f03e515708", id);
+    size_t info_bytes = hex("00200f746c73313320636c69656e7420696e00", info);
+    hex("7db5df06e7a69e432496adedb00851923595221596ae2ae9fb8115c1e9ed0a44", first);
+    hex("c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea", client);
+    cr_assert_eq(ngtcp2_crypto_hkdf_extract(got, &sha256, id, id_bytes, salt, salt_bytes), 0);
+    cr_assert_arr_eq(got, first, SECRET_BYTES);
+    cr_assert_eq(ngtcp2_crypto_hkdf_expand(got, SECRET_BYTES, &sha256, first, SECRET_BYTES, info,
+                                           info_bytes),
+                 0);
+    cr_assert_arr_eq(got, client, SECRET_BYTES);
+    cr_assert_eq(ngtcp2_crypto_hkdf(got, SECRET_BYTES, &sha256, id, id_bytes, salt, salt_bytes,
+                                    info, info_bytes),
+                 0);
+    cr_assert_arr_eq(got, client, SECRET_BYTES);
+}
