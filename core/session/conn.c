@@ -369,6 +369,15 @@ int kith_conn_count_idle(struct kith_conn *conn)
     return 0;
 }
 
+int kith_conn_count_repeat(struct kith_conn *conn, size_t count)
+{
+    if (count > 0 && count <= conn->repeats_left_bytes) {
+        conn->repeats_left_bytes -= count;
+        return 0;
+    }
+    return kith_conn_count_idle(conn);
+}
+
 static int is_legal(const struct kith_conn *conn, uint64_t type)
 {
     if (type == KITH_FRAME_CLOSE) {
@@ -447,6 +456,14 @@ static int ends_association(kith_reason reason)
            reason != KITH_REASON_DUPLICATE;
 }
 
+/* Beside the link in use, what a chosen one says may be of an association before this one: who ends
+ * one says so on every link it has, and some are slower than others. */
+static int is_end_of(const struct kith_peer *peer, const struct kith_conn *conn, kith_reason reason)
+{
+    return ends_association(reason) ? peer->active == NULL || peer->active == conn
+                                    : peer->active == conn && peer->resume_window_ms == 0;
+}
+
 static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
 {
     char text[KITH_REASON_TEXT_BYTES_MAX + 1];
@@ -464,8 +481,7 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }
     peer = conn->peer;
-    if (peer != NULL &&
-        (ends_association(reason) || (peer->active == conn && peer->resume_window_ms == 0))) {
+    if (peer != NULL && is_end_of(peer, conn, reason)) {
         struct kith_conn *newcomer = kith_restart_end(peer);
         kith_text_copy(text, sizeof text, close.text);
         conn->peer = NULL; /* not only this link is lost, and not to a newcomer */
@@ -473,9 +489,12 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         conn->peer = peer;
         peer->probe.newcomer = newcomer;
         kith_peer_depart(peer, reason, text, KITH_REASON_LEFT);
-    } else {
-        close_link(conn, reason, reason, "", 1);
+        return;
     }
+    if (peer != NULL && peer->active != NULL && peer->active != conn && ends_association(reason)) {
+        kith_conn_probe(peer->active, 1); /* if it was meant, nobody answers there */
+    }
+    close_link(conn, reason, reason, "", 1);
 }
 
 void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms)
