@@ -36,8 +36,14 @@ struct job {
     unsigned peers;   /* connections */
     int lend;         /* messages are lent, not copied */
     int dialler_sends;
-    int urgent; /* mixed: beside bulk there are urgent messages */
+    int urgent;   /* mixed: beside bulk there are urgent messages */
+    int in_clear; /* a floor without encryption */
 };
+
+static inline int is_secure(const struct job *job)
+{
+    return is_encrypted(job->transport) && !job->in_clear;
+}
 
 /* What one side knows when it is done. */
 struct side {
