@@ -108,6 +108,7 @@ struct kith__quic_endpoint {
     WOLFSSL_CTX *client_tls, *server_tls;
     uint8_t secret[KITH__QUIC_SECRET_BYTES];
     uint8_t *received, *sending; /* buffers */
+    uint8_t datagram[KITH_DATAGRAM_BYTES_MAX];
     struct kith_node sockets;
     struct kith_deferred sweep; /* frees closed sockets */
     struct kith__quic_ids ids;
@@ -228,7 +229,9 @@ struct kith__quic_link {
     struct kith__quic_control control;
     struct kith_node lanes, old_lanes, arrivals; /* old: since the lanes were ended in this turn */
     struct kith__quic_chunk chunk;
-    uint8_t *datagram; /* that waits to be sent; NULL before the first */
+    /* One that waits to be sent: in the endpoint's place, or since the turn ended in memory of its
+     * own. */
+    uint8_t *datagram;
     size_t datagram_bytes;
     uint8_t has_datagram;
 

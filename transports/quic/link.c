@@ -189,18 +189,17 @@ static void take_turn(struct kith_deferred *deferred)
 void kith__quic_link_read(struct kith__quic_link *link, const struct kith__udp_path *path,
                           const uint8_t *bytes, size_t count)
 {
-    struct kith__udp_path seen = *path;
     ngtcp2_pkt_info info = {0};
-    ngtcp2_path both;
+    ngtcp2_path both = kith__quic_path(path);
     int rv;
     if (link->conn == NULL || kith__quic_is_over(link)) {
         return;
     }
     link->heard = 1;
     if (link->dialled) {
-        seen.local = link->path.local; /* the socket's: whatever address the system uses now */
+        /* The socket's: whatever address the system uses now. */
+        both.local = kith__quic_path(&link->path).local;
     }
-    both = kith__quic_path(&seen);
     rv = ngtcp2_conn_read_pkt(link->conn, &both, &info, bytes, count,
                               kith__quic_now(link->base.endpoint->env));
     if (rv != 0) {

@@ -116,16 +116,29 @@ static int next_datagram(struct kith__quic_link *link)
     if (link->datagrams_are_dry || room == 0) {
         return 0;
     }
-    if (link->datagram == NULL) {
-        link->datagram = kith_resize(link->base.endpoint->env, NULL, KITH_DATAGRAM_BYTES_MAX);
-    }
-    if (link->datagram == NULL ||
-        !kith_up_datagram_pull(&link->base, link->datagram, room, &link->datagram_bytes)) {
+    kith_free(link->base.endpoint->env, link->datagram); /* which went */
+    link->datagram = NULL;
+    if (!kith_up_datagram_pull(&link->base, kith__quic_endpoint_of(link)->datagram, room,
+                               &link->datagram_bytes)) {
         link->datagrams_are_dry = 1;
         return 0;
     }
     link->has_datagram = 1;
     return 1;
+}
+
+/* Before others take their turn: one that did not go is the link's to keep. Without memory it is
+ * lost, as it may be anywhere. */
+static void keep_datagram(struct kith__quic_link *link)
+{
+    struct kith_env *env = link->base.endpoint->env;
+    if (link->has_datagram && link->datagram == NULL) {
+        link->datagram = kith_resize(env, NULL, KITH_DATAGRAM_BYTES_MAX);
+        link->has_datagram = link->datagram != NULL;
+        if (link->has_datagram) {
+            memcpy(link->datagram, kith__quic_endpoint_of(link)->datagram, link->datagram_bytes);
+        }
+    }
 }
 
 static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
@@ -137,7 +150,7 @@ static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
     if (kith__quic_is_ending(link) || !next_datagram(link) || kith__quic_is_ending(link)) {
         return NOTHING;
     }
-    vector.base = link->datagram;
+    vector.base = link->datagram != NULL ? link->datagram : kith__quic_endpoint_of(link)->datagram;
     vector.len = link->datagram_bytes;
     rv = ngtcp2_conn_writev_datagram(link->conn, packet->path, packet->info, packet->out,
                                      packet->room, &went, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
@@ -335,6 +348,7 @@ void kith__quic_write(struct kith__quic_link *link)
         allowed -= allowed < (size_t)bytes ? allowed : (size_t)bytes;
     }
     kith__quic_lane_settle(link);
+    keep_datagram(link);
     send_batch(&batch);
     ngtcp2_conn_update_pkt_tx_time(link->conn, now);
     if (bytes < 0) {
