@@ -68,8 +68,15 @@ static unsigned over_udp(const struct job *job, struct floor *out)
 
 unsigned floors_of(const struct job *job, struct floor out[FLOORS_MAX])
 {
+    if (job->vs_plain) {
+        *out = (struct floor){"Kith, resume off", kith_listen_side, kith_dial_side, 0};
+        return 1;
+    }
     if (job->transport == TRANSPORT_MEM) {
         return inside(job, out);
+    }
+    if (job->mode == MODE_RESUME) {
+        return 0;
     }
     if (job->mode == MODE_MIXED) {
         *out = (struct floor){"bulk alone", kith_listen_side, kith_dial_side, 0};

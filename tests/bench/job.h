@@ -18,6 +18,7 @@ enum mode {
     MODE_HANDSHAKES,
     MODE_IDLE,
     MODE_DATAGRAMS,
+    MODE_RESUME,
     MODES
 };
 
@@ -38,6 +39,8 @@ struct job {
     int dialler_sends;
     int urgent;   /* mixed: beside bulk there are urgent messages */
     int in_clear; /* a floor without encryption */
+    int plain;    /* a peer departs with its connection: KITH_RESUME_OFF */
+    int vs_plain; /* the floor is Kith like that */
 };
 
 static inline int is_secure(const struct job *job)

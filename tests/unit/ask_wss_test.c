@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "forge.h"
 #include "party.h"
 #include "session/session.h"
