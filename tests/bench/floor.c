@@ -32,6 +32,10 @@ struct floor floor_of(const struct job *job)
         floor = (struct floor){NULL, floor_stream_listen, floor_stream_dial};
         break;
     case MODE_RTT:
+        if (job->peers > 1) {
+            return (struct floor){"one peer alone", kith_listen_side, kith_dial_side};
+        }
+        /* fall through */
     case MODE_IDLE:
         floor = (struct floor){NULL, floor_rtt_listen, floor_rtt_dial};
         break;

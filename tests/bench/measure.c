@@ -109,6 +109,7 @@ static struct figures run_floor(const struct job *job, const struct floor *floor
     struct job alone = *job;
     struct side sides[2];
     alone.urgent = 0;
+    alone.peers = job->mode == MODE_RTT ? 1 : job->peers;
     sides_run(&alone, floor->listen, floor->dial, sides);
     return figures_of(job, sides, floor->dial == NULL);
 }
