@@ -178,6 +178,9 @@ enum {
     /* Links that came in and are shaking hands, per session: from so many on, a stranger must show
        that it is where it says (RFC 9000 §8.1.2). Half of KITH_LINKS_PENDING_MAX. */
     KITH_QUIC_RETRY_LINKS = 32,
+    /* And in a second: what a first packet costs that leads nowhere is two dozen allocations, and
+       everybody can send one in anybody's name. */
+    KITH_QUIC_UNPROVED_PER_S_MAX = 250,
     /* Such a proof is good for so long: a round trip to the moon and some loss. */
     KITH_QUIC_RETRY_MS = 10000,
     /* A link that has ended repeats its goodbye to whoever did not hear it and sends something, for
@@ -243,6 +246,9 @@ enum {
     KITH_TAG_OLD_MS = 120000,
     /* A driver that failed is opened again. */
     KITH_FINDER_RETRY_MS = 5000,
+    /* Where Kith's own stack stands in for the system's: how often that one is looked for. A try
+       is 1 ms of work. */
+    KITH_FINDER_BETTER_MS = 10000,
     /* Found peers that are dialled of this side's own accord: at once in all; after how long by
        the one whose tag is the lesser, so that as a rule one of two dials; rounds over all its
        addresses; then a pause. */
@@ -256,6 +262,13 @@ enum {
     /* mdns: how often the addresses of this machine are looked at: 50 us of work. */
     KITH_MDNS_ADDRESSES_MS = 2000,
     KITH_MDNS_ADDRESSES_MAX = 64,
+    /* dnssd: interfaces that one port is announced on by itself, and services that are asked for
+       details: each takes three sockets to the system's service. */
+    KITH_DNSSD_INTERFACES_MAX = 8,
+    KITH_DNSSD_SERVICES_MAX = 64,
+    /* avahi: an answer of the daemon's takes less than 1 ms; who is slower is not to be waited
+       for. */
+    KITH_BUS_CALL_MS = 1000,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

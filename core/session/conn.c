@@ -179,6 +179,18 @@ void kith_up_link(struct kith_link *link)
     kith_handshake_start(conn);
 }
 
+void kith_up_moved(struct kith_link *link, const char *remote_address)
+{
+    struct kith_conn *conn = link->conn;
+    if (conn->state == KITH_CONN_DOWN) {
+        return;
+    }
+    kith_log(conn->session->env, KITH_LOG_INFO, "%s is at %s now", conn->remote_address,
+             remote_address);
+    kith_text_copy(conn->remote_address, sizeof conn->remote_address, remote_address);
+    kith_network_moved(conn);
+}
+
 size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room)
 {
     return kith_schedule(link->conn, out, room);

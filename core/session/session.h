@@ -19,7 +19,8 @@
  *   places.c     where peers listen
  *   introduce.c  members of a star tell each other who is there
  *   invite.c     invitations as text
- *   discover.c   peers nearby: what is put on the air, what is looked for; discover.h has more
+ *   discover.c   peers nearby: what is put on the air, what is looked for; finder.c, found.c, meet.c:
+ *                discover.h has more
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -340,7 +341,7 @@ struct kith_peer {
     struct {
         struct kith_timer timer;
         uint8_t nonce[KITH_PING_BYTES];
-        uint64_t begun_us;          /* the last one; 0 = never */
+        uint64_t answered_us;       /* the last one; 0 = never */
         struct kith_conn *newcomer; /* a link of another incarnation; NULL = none waits */
     } probe;                        /* restart.c */
 };
@@ -430,6 +431,8 @@ void kith_session_suspend_now(struct kith_session *session);
 void kith_session_wake_now(struct kith_session *session);
 /* The application hears once that its peer goes on over this link. */
 void kith_network_tell_path(struct kith_conn *conn);
+/* The other side of the connection is at another address. */
+void kith_network_moved(struct kith_conn *conn);
 
 /* A dial of the session's own, to that peer alone, or with want NULL to whoever it is. NULL: not
  * possible now. */
@@ -479,6 +482,10 @@ void kith_discover_end_all(struct kith_session *session);
 kith_session *kith_discover_session(const struct kith_discovery *discovery);
 /* The session listens elsewhere, or has other keys. */
 void kith_discover_again(struct kith_session *session, int keys_changed);
+/* Resting, see network.c; and when the network changed, or the application asks. */
+void kith_discover_rest(struct kith_session *session);
+void kith_discover_wake(struct kith_session *session);
+void kith_discover_refresh(struct kith_session *session);
 kith_err kith_discover_dial(struct kith_discovery *discovery, uint64_t number,
                             const kith_dial_options *options, struct kith_dial **out);
 
