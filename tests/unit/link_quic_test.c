@@ -240,6 +240,31 @@ Test(link_quic, keys_are_updated)
     party_loop_free(&loop);
 }
 
+/* Loopback carries large packets, the driver finds that out, and then sends such. */
+Test(link_quic, packets_grow_with_the_path)
+{
+    enum { BYTES = 4 << 20 };
+    const kith_send_options options = {.size = sizeof options, .ticket = 1};
+    char *large = calloc(1, BYTES);
+    ngtcp2_conn_info before, after;
+    struct kith__quic_link *link;
+    open_both();
+    dial();
+    expect_connected();
+    link = link_of(&bob);
+    cr_assert(link->socket->udp.is_whole);
+    while (ngtcp2_conn_get_path_max_tx_udp_payload_size2(link->conn) < KITH_QUIC_PACKET_BYTES_MAX) {
+        exchange();
+    }
+    ngtcp2_conn_get_conn_info2(link->conn, &before);
+    cr_assert_eq(kith_send(bob.peer, 0, large, BYTES, &options), KITH_OK);
+    party_until(loop, &bob.fates, 1);
+    ngtcp2_conn_get_conn_info2(link->conn, &after);
+    cr_assert_lt(after.pkt_sent - before.pkt_sent, BYTES / 4096);
+    party_loop_free(&loop);
+    free(large);
+}
+
 /* As if this machine had had another address until now: the link goes on from the one it has, under
  * an id that was not seen before; and Ada sees nothing, since to her nothing is different. */
 Test(link_quic, a_machine_that_moves)
