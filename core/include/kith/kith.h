@@ -1116,6 +1116,8 @@ typedef struct kith_peer_info {
                                       any */
     size_t chain_count;            /* of them */
     unsigned doubts;               /* bits of kith_doubt that on_trust was asked about */
+    const uint8_t *sha256; /* 32 bytes: SHA-256 of the DER of the peer's own certificate, to show,
+                              to remember, or to ban it by; NULL without one. Lives as the chain */
 } kith_peer_info;
 
 /* Fills the fields that info->size has room for.
