@@ -129,6 +129,10 @@ static void set_conn(struct kith_peer *peer, struct kith_conn *conn)
     if (conn != NULL) {
         conn->peer = peer;
         conn->was_chosen = 1;
+        /* More is never granted at a time. DATA frames are never that small. */
+        if ((conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
+            conn->repeats_left_bytes = peer->session->config.budget_bytes;
+        }
     }
 }
 

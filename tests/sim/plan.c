@@ -260,7 +260,6 @@ static void draw_duplicates(struct sim_plan *plan, struct sim_random *random)
     plan->both_permille = 900;
     plan->transports = (unsigned)sim_between(random, 1, 2);
     plan->ops = sim_between(random, 10, 80);
-    plan->climate.piece_bytes = 2000; /* see below */
     plan->weights[SIM_OP_TWIN] = 40;
     plan->weights[SIM_OP_SELF] = 5;
     plan->weights[SIM_OP_FLAP] = plan->transports > 1 ? 3 : 0;
@@ -301,9 +300,7 @@ static void draw_transport_switch(struct sim_plan *plan, struct sim_random *rand
     plan->both_permille = 300;
     plan->capabilities = sim_chance(random, 500) ? KITH_DRIVER_MANY_LANES : KITH_DRIVER_ONE_LANE;
     plan->climate.delay_us = plan->climate.jitter_us = 20000;
-    /* Cut in smaller ones, what streams carry once more after a switch are more than a thousand
-     * frames in a second that move nothing: an attack. */
-    plan->climate.piece_bytes = 2000;
+    plan->climate.piece_bytes = 100;
     plan->ops = sim_between(random, 5, 30);
     plan->sizes[SIM_TINY] = 80;
     plan->sizes[SIM_SMALL] = 15;

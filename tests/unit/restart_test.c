@@ -291,6 +291,60 @@ Test(restart, the_old_one_says_goodbye)
     close_world();
 }
 
+/* Answers all there is to answer. */
+static void live_on(struct stranger *stranger)
+{
+    const uint8_t *body;
+    uint64_t type;
+    size_t length;
+    stranger_hear(stranger);
+    while (stranger_next(stranger, &type, &body, &length)) {
+        uint8_t out[KITH_ADOPT_BYTES_MAX];
+        memcpy(out, body, length < sizeof out ? length : sizeof out);
+        if (type == KITH_FRAME_PING) {
+            stranger_frame(stranger, KITH_FRAME_PONG, out, length);
+        } else if (type == KITH_FRAME_ADOPT) {
+            cr_assert(kith_adopt_decode(body, length, 1, &stranger->adopt));
+            stranger_frame(stranger, KITH_FRAME_ADOPTED, out,
+                           kith_adopt_encode(&stranger->adopt, 0, out));
+        }
+    }
+}
+
+/* Two links of one incarnation. What the second one brings may be of an association before: it ends
+ * that link, and the other one is asked for a sign of life. */
+Test(restart, a_goodbye_beside_the_link_in_use)
+{
+    for (int is_there = 0; is_there <= 1; is_there++) {
+        uint8_t body[KITH_CLOSE_BODY_BYTES_MAX];
+        const uint8_t *adopt;
+        size_t length;
+        order = -1;
+        open_world(KITH_RESUME_OFF);
+        (void)answer(&eve);
+        make_twin(&twin, 0);
+        twin.claim = (struct kith_claim){eve.adopt.since, eve.adopt.generation, 0};
+        come(&twin);
+        stranger_hear(&twin);
+        cr_assert(stranger_find(&twin, KITH_FRAME_ADOPT, &adopt, &length));
+        stranger_frame(&twin, KITH_FRAME_CLOSE, body,
+                       kith_close_encode(KITH_REASON_LEFT, "", body));
+        cr_assert_eq(ada->count[ACTOR_DEPARTED], 0);
+        if (is_there) {
+            cr_assert_eq(answer(&eve), 1, "it was not asked at once");
+            eve.read_count = 0;
+        }
+        for (int i = 0; i <= KITH_PROBE_COUNT; i++) {
+            if (is_there) {
+                live_on(&eve);
+            }
+            world_run(&world, KITH_PROBE_MS);
+        }
+        cr_assert_eq(ada->count[ACTOR_DEPARTED], !is_there);
+        close_world();
+    }
+}
+
 /* ---- whole sessions ---------------------------------------------------------------------------
  */
 
