@@ -8,7 +8,8 @@
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev libavahi-core-dev"
 kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin libgnutls28-dev
-    nodejs node-ws python3-websockets python3-zeroconf iproute2"
+    nodejs node-ws python3-websockets python3-zeroconf iproute2 libdbus-1-dev
+    libavahi-compat-libdnssd-dev"
 # For tests/checks/portability: compilers for other machines, and what runs their programs.
 kith_tools_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-powerpc-linux-gnu
     libc6-dev-powerpc-cross gcc-mingw-w64-x86-64-win32 musl-tools qemu-user"
@@ -23,6 +24,8 @@ kith_tool_works() {
     libtool) command -v libtoolize ;;
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] ;;
     libuv1-dev) pkg-config --exists libuv ;;
+    libavahi-compat-libdnssd-dev) pkg-config --exists avahi-compat-libdns_sd ;;
+    libdbus-1-dev) pkg-config --exists dbus-1 ;;
     libavahi-core-dev) pkg-config --exists avahi-core ;;
     python3-zeroconf) python3 -c 'import zeroconf' || /usr/bin/python3 -c 'import zeroconf' ;;
     libcriterion-dev) pkg-config --exists criterion ;;

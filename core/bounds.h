@@ -242,6 +242,9 @@ enum {
     KITH_TAG_OLD_MS = 120000,
     /* A driver that failed is opened again. */
     KITH_FINDER_RETRY_MS = 5000,
+    /* Where Kith's own stack stands in for the system's: how often that one is looked for. A try
+       is 1 ms of work. */
+    KITH_FINDER_BETTER_MS = 10000,
     /* Found peers that are dialled of this side's own accord: at once in all; after how long by
        the one whose tag is the lesser, so that as a rule one of two dials; rounds over all its
        addresses; then a pause. */
@@ -255,6 +258,13 @@ enum {
     /* mdns: how often the addresses of this machine are looked at: 50 us of work. */
     KITH_MDNS_ADDRESSES_MS = 2000,
     KITH_MDNS_ADDRESSES_MAX = 64,
+    /* dnssd: interfaces that one port is announced on by itself, and services that are asked for
+       details: each takes three sockets to the system's service. */
+    KITH_DNSSD_INTERFACES_MAX = 8,
+    KITH_DNSSD_SERVICES_MAX = 64,
+    /* avahi: an answer of the daemon's takes less than 1 ms; who is slower is not to be waited
+       for. */
+    KITH_BUS_CALL_MS = 1000,
 
     /* ---- dialling ---- */
     KITH_DIAL_GIVE_UP_MS_DEFAULT = 30000,

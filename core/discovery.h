@@ -84,6 +84,7 @@ struct kith_query {
 /* What a driver is. */
 enum {
     KITH_DISCOVERY_TRUSTED = 1, /* what it tells was told by the application, not by a network */
+    KITH_DISCOVERY_SYSTEM = 2,  /* it asks a service of the system's, which may not run */
 };
 
 struct kith_discovery_driver {
@@ -112,6 +113,10 @@ struct kith_discovery_driver {
     kith_err (*browse)(struct kith_query *query, const char *name, const char *protocol,
                        const char *subtype);
     void (*stop)(struct kith_query *query);
+
+    /* The network has changed, or time stood still: what is on the air is announced anew and what
+     * is looked for is asked for anew, soon. NULL: there is no need. */
+    void (*refresh)(struct kith_finder *finder);
 };
 
 /* ---- up-calls --------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * discover.c: what a session puts on the air and looks for, in its own name: ports, random tags
- * that change, and a subtype that stands for the session. Drivers that fail are opened again.
- * Believes nothing and dials nothing by itself: found.c and meet.c. Pure.
+ * that change, and a subtype that stands for the session. Opens no driver (finder.c), believes
+ * nothing and dials nothing by itself (found.c, meet.c). Pure.
  *
  * Every change is made in a step at the end of a turn, which compares what should be with what is.
  */
@@ -64,7 +64,8 @@ int kith_discovery_is_own(const struct kith_session *session, const char *tag)
     for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
          at = at->next) {
         const struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
-        if (strcmp(discovery->now.tag, tag) == 0 || strcmp(discovery->before.tag, tag) == 0) {
+        if (strcmp(discovery->now.tag, tag) == 0 || strcmp(discovery->before.tag, tag) == 0 ||
+            strcmp(discovery->last_tag, tag) == 0) {
             return 1;
         }
     }
@@ -100,208 +101,6 @@ static void tell(struct kith_discovery *discovery, kith_discovery_event_kind kin
     kith_discovery_tell(discovery, &event);
 }
 
-/* ---- drivers ----------------------------------------------------------------------------------
- */
-
-static void step_all(struct kith_finder_slot *slot)
-{
-    struct kith_session *session = slot->session;
-    for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
-         at = at->next) {
-        struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
-        if (discovery->slot == slot) {
-            kith_defer(session->env, &discovery->step);
-        }
-    }
-}
-
-static void slot_failed(struct kith_finder_slot *slot, kith_err err, const char *detail)
-{
-    slot->failed = 1;
-    slot->err = err;
-    kith_text_copy(slot->detail, sizeof slot->detail,
-                   detail[0] != '\0' ? detail : kith_err_text(err));
-    kith_log(slot->session->env, KITH_LOG_WARN, "%s: %s", slot->driver->name, slot->detail);
-    kith_defer(slot->session->env, &slot->step);
-}
-
-static void slot_open(struct kith_finder_slot *slot)
-{
-    struct kith_env *env = slot->session->env;
-    struct kith_finder *finder = kith_alloc(env, slot->driver->finder_bytes);
-    kith_err err = KITH_ERR_NOMEM;
-    slot->failed = 0;
-    kith_detail_clear();
-    if (finder != NULL) {
-        finder->driver = slot->driver;
-        finder->env = env;
-        finder->owner = slot;
-        finder->interfaces = slot->interfaces;
-        finder->urls = (const char *const *)slot->urls;
-        finder->url_count = slot->url_count;
-        err = slot->driver->open(finder);
-    }
-    if (err == KITH_OK) {
-        slot->finder = finder;
-        step_all(slot);
-    } else {
-        kith_free(env, finder);
-        slot_failed(slot, err, kith_detail());
-    }
-    kith_detail_clear(); /* nobody called */
-}
-
-static void retry(struct kith_timer *timer)
-{
-    slot_open(KITH_CONTAINER(timer, struct kith_finder_slot, retry_timer));
-}
-
-void kith_up_finder_down(struct kith_finder *finder, kith_err err, const char *detail)
-{
-    slot_failed(finder->owner, err, detail);
-}
-
-static void air_end(struct kith_discovery *discovery, struct kith_air *air);
-static void queries_end(struct kith_discovery *discovery);
-
-static void slot_close(struct kith_finder_slot *slot)
-{
-    struct kith_session *session = slot->session;
-    if (slot->finder == NULL) {
-        return;
-    }
-    for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
-         at = at->next) {
-        struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
-        if (discovery->slot == slot) {
-            air_end(discovery, &discovery->now);
-            air_end(discovery, &discovery->before);
-            queries_end(discovery);
-        }
-    }
-    slot->driver->close(slot->finder);
-    kith_free(session->env, slot->finder);
-    slot->finder = NULL;
-}
-
-/* The driver failed, or is to be opened for the first time. */
-static void slot_step(struct kith_deferred *deferred)
-{
-    struct kith_finder_slot *slot = KITH_CONTAINER(deferred, struct kith_finder_slot, step);
-    struct kith_env *env = slot->session->env;
-    if (!slot->failed) {
-        if (slot->finder == NULL) {
-            slot_open(slot);
-        }
-        return;
-    }
-    slot_close(slot);
-    step_all(slot);
-    if (!kith_timer_is_set(&slot->retry_timer) &&
-        kith_timer_set(env, &slot->retry_timer,
-                       env->now_us + (uint64_t)KITH_FINDER_RETRY_MS * 1000) != KITH_OK) {
-        kith_log(env, KITH_LOG_ERROR, "no memory to try discovery again");
-    }
-}
-
-static void slot_free(struct kith_finder_slot *slot)
-{
-    struct kith_env *env = slot->session->env;
-    for (size_t i = 0; slot->urls != NULL && i < slot->url_count; i++) {
-        kith_free(env, slot->urls[i]);
-    }
-    kith_free(env, slot->urls);
-    kith_free(env, slot->interfaces);
-    kith_free(env, slot);
-}
-
-static void slot_release(struct kith_finder_slot *slot)
-{
-    if (--slot->users > 0) {
-        return;
-    }
-    slot_close(slot);
-    kith_timer_stop(slot->session->env, &slot->retry_timer);
-    kith_undefer(&slot->step);
-    kith_list_remove(&slot->node);
-    slot_free(slot);
-}
-
-static char *copy_text(struct kith_env *env, const char *text)
-{
-    char *copy = kith_resize(env, NULL, strlen(text) + 1);
-    return copy != NULL ? strcpy(copy, text) : NULL;
-}
-
-static struct kith_finder_slot *slot_new(struct kith_session *session,
-                                         const struct kith_discovery_driver *driver,
-                                         const char *interfaces, const char *const *urls,
-                                         size_t url_count)
-{
-    struct kith_env *env = session->env;
-    struct kith_finder_slot *slot = kith_alloc(env, sizeof *slot);
-    int is_whole;
-    if (slot == NULL) {
-        return NULL;
-    }
-    slot->session = session;
-    slot->driver = driver;
-    slot->interfaces = copy_text(env, interfaces);
-    slot->url_count = url_count;
-    slot->urls = url_count > 0 ? kith_alloc(env, url_count * sizeof slot->urls[0]) : NULL;
-    is_whole = slot->interfaces != NULL && (url_count == 0 || slot->urls != NULL);
-    for (size_t i = 0; is_whole && i < url_count; i++) {
-        slot->urls[i] = copy_text(env, urls[i]);
-        is_whole = slot->urls[i] != NULL;
-    }
-    if (!is_whole) {
-        slot_free(slot);
-        return NULL;
-    }
-    slot->retry_timer.fire = retry;
-    slot->step.run = slot_step;
-    kith_list_append(&session->finders, &slot->node);
-    kith_defer(env, &slot->step);
-    return slot;
-}
-
-/* The driver that looks at the network, or the one for a list of addresses. */
-static const struct kith_discovery_driver *driver_of(const struct kith_session *session,
-                                                     int is_list)
-{
-    const struct kith_discovery_driver *const *at = session->discovery_drivers;
-    while (at != NULL && *at != NULL && ((*at)->advertise == NULL) != is_list) {
-        at++;
-    }
-    return at != NULL ? *at : NULL;
-}
-
-static kith_err slot_of(struct kith_session *session, const char *interfaces,
-                        const char *const *urls, size_t url_count, struct kith_finder_slot **out)
-{
-    const struct kith_discovery_driver *driver = driver_of(session, urls != NULL);
-    if (driver == NULL) {
-        return kith_fail(KITH_ERR_UNSUPPORTED,
-                         "this build finds nobody on the network: it was made without avahi-core; "
-                         "give addresses");
-    }
-    for (struct kith_node *at = session->finders.next; urls == NULL && at != &session->finders;
-         at = at->next) {
-        struct kith_finder_slot *slot = KITH_CONTAINER(at, struct kith_finder_slot, node);
-        if (slot->driver == driver && strcmp(slot->interfaces, interfaces) == 0) {
-            *out = slot;
-            slot->users++;
-            return KITH_OK;
-        }
-    }
-    *out = slot_new(session, driver, interfaces, urls, url_count);
-    if (*out == NULL) {
-        return KITH_ERR_NOMEM;
-    }
-    (*out)->users = 1;
-    return KITH_OK;
-}
-
 /* ---- on the air -------------------------------------------------------------------------------
  */
 
@@ -317,6 +116,9 @@ static void air_end(struct kith_discovery *discovery, struct kith_air *air)
 {
     while (air->count > 0) {
         port_end(discovery, air, air->count - 1);
+    }
+    if (air->tag[0] != '\0') { /* some cache may still have it */
+        strcpy(discovery->last_tag, air->tag);
     }
     air->tag[0] = '\0';
 }
@@ -505,6 +307,13 @@ static kith_err query(struct kith_discovery *discovery, size_t index, const char
     return KITH_OK;
 }
 
+void kith_discovery_stop(struct kith_discovery *discovery)
+{
+    air_end(discovery, &discovery->before);
+    air_end(discovery, &discovery->now);
+    queries_end(discovery);
+}
+
 /* For each protocol that some transport here speaks. */
 static kith_err look_for(struct kith_discovery *discovery)
 {
@@ -542,7 +351,7 @@ static void destroy(struct kith_discovery *discovery)
     kith_found_fini(discovery);
     kith_timer_stop(session->env, &discovery->rotate_timer);
     kith_undefer(&discovery->step);
-    slot_release(discovery->slot);
+    kith_finder_release(discovery->slot);
     kith_list_remove(&discovery->node);
     session->discovery_count--;
     kith_free(session->env, discovery->info);
@@ -597,7 +406,7 @@ static void step(struct kith_deferred *deferred)
     kith_detail_clear();
     err = discovery->is_browser ? look_for(discovery) : put_on_air(discovery);
     if (err != KITH_OK) {
-        slot_failed(slot, err, kith_detail());
+        kith_finder_failed(slot, err, kith_detail());
         return;
     }
     if (discovery->told_down) {
@@ -607,6 +416,14 @@ static void step(struct kith_deferred *deferred)
     if (!discovery->closing) {
         tell_advertised(discovery);
     }
+}
+
+static kith_err check_stack(kith_stack stack)
+{
+    return (unsigned)stack <= KITH_STACK_SYSTEM
+               ? KITH_OK
+               : kith_fail(KITH_ERR_INVALID, "stack: %u is none of enum kith_stack",
+                           (unsigned)stack);
 }
 
 static kith_err check_service(const char **service)
@@ -637,8 +454,9 @@ static kith_err check_interfaces(const char **interfaces)
     return KITH_OK;
 }
 
-static kith_err make(struct kith_session *session, const char *service, const char *interfaces,
-                     const char *const *urls, size_t url_count, struct kith_discovery **out)
+static kith_err make(struct kith_session *session, const char *service, kith_stack stack,
+                     const char *interfaces, const char *const *urls, size_t url_count,
+                     struct kith_discovery **out)
 {
     struct kith_discovery *discovery;
     kith_err err;
@@ -650,7 +468,7 @@ static kith_err make(struct kith_session *session, const char *service, const ch
     if (discovery == NULL) {
         return KITH_ERR_NOMEM;
     }
-    err = slot_of(session, interfaces, urls, url_count, &discovery->slot);
+    err = kith_finder_use(session, stack, interfaces, urls, url_count, &discovery->slot);
     if (err != KITH_OK) {
         kith_free(session->env, discovery);
         return err;
@@ -708,6 +526,9 @@ kith_err kith_discover_advertise(struct kith_session *session,
     if (err == KITH_OK) {
         err = check_interfaces(&interfaces);
     }
+    if (err == KITH_OK) {
+        err = check_stack(options->stack);
+    }
     if (err == KITH_OK && options->instance != NULL &&
         !kith_text_ok(options->instance, strlen(options->instance), 1, KITH_NAME_BYTES_MAX)) {
         err = kith_fail(KITH_ERR_INVALID,
@@ -721,7 +542,7 @@ kith_err kith_discover_advertise(struct kith_session *session,
         err = copy_info(session->env, options->info, options->info_count, &info);
     }
     if (err == KITH_OK) {
-        err = make(session, service, interfaces, NULL, 0, out);
+        err = make(session, service, options->stack, interfaces, NULL, 0, out);
         if (err != KITH_OK) {
             kith_free(session->env, info);
         }
@@ -785,10 +606,14 @@ kith_err kith_discover_browse(struct kith_session *session, const kith_browse_op
         err = check_interfaces(&interfaces);
     }
     if (err == KITH_OK) {
+        err = check_stack(options->stack);
+    }
+    if (err == KITH_OK) {
         err = check_browse(session, options);
     }
     if (err == KITH_OK) {
-        err = make(session, service, interfaces, options->urls, options->url_count, out);
+        err = make(session, service, options->stack, interfaces, options->urls, options->url_count,
+                   out);
     }
     if (err == KITH_OK) {
         (*out)->tag = options->tag;
@@ -838,7 +663,7 @@ kith_err kith_discover_update(struct kith_discovery *discovery, const kith_disco
         err = update_air(discovery, &discovery->before);
     }
     if (err != KITH_OK) {
-        slot_failed(discovery->slot, err, ""); /* it is told when the driver works again */
+        kith_finder_failed(discovery->slot, err, ""); /* it is told when the driver works again */
     }
     return KITH_OK;
 }
@@ -847,9 +672,7 @@ void kith_discover_end(struct kith_discovery *discovery)
 {
     discovery->closing = 1;
     kith_defer(discovery->session->env, &discovery->step);
-    air_end(discovery, &discovery->now);
-    air_end(discovery, &discovery->before);
-    queries_end(discovery);
+    kith_discovery_stop(discovery);
 }
 
 void kith_discover_end_all(struct kith_session *session)
@@ -867,6 +690,42 @@ void kith_discover_again(struct kith_session *session, int keys_changed)
         struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
         discovery->keys_changed |= keys_changed;
         kith_defer(session->env, &discovery->step);
+    }
+}
+
+/* Everything is taken off the air and nothing is looked for; who was found stays so. */
+void kith_discover_rest(struct kith_session *session)
+{
+    kith_finders_rest(session);
+    for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
+         at = at->next) {
+        struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
+        kith_timer_stop(session->env, &discovery->rotate_timer);
+        kith_found_rest(discovery);
+        kith_meet_fini(discovery);
+    }
+}
+
+void kith_discover_refresh(struct kith_session *session)
+{
+    kith_finders_refresh(session);
+    for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
+         at = at->next) {
+        kith_meet_again(KITH_CONTAINER(at, struct kith_discovery, node));
+    }
+}
+
+void kith_discover_wake(struct kith_session *session)
+{
+    struct kith_env *env = session->env;
+    for (struct kith_node *at = session->discoveries.next; at != &session->discoveries;
+         at = at->next) {
+        struct kith_discovery *discovery = KITH_CONTAINER(at, struct kith_discovery, node);
+        kith_found_wake(discovery);
+        if (!discovery->is_browser && discovery->instance[0] == '\0') {
+            (void)!kith_timer_set(env, &discovery->rotate_timer,
+                                  env->now_us + (uint64_t)KITH_TAG_MS * 1000);
+        }
     }
 }
 

@@ -389,6 +389,27 @@ static void tell(struct kith_found_peer *found, kith_discovery_event_kind kind)
     kith_discovery_tell(found->discovery, &event);
 }
 
+/* FNV-1a. */
+static uint64_t digest(uint64_t hash, const void *bytes, size_t count)
+{
+    for (const uint8_t *at = bytes; count > 0; at++, count--) {
+        hash = (hash ^ *at) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+/* Of what is told: records that went and came back are no news. */
+static uint64_t digest_of(const struct kith_found_peer *found)
+{
+    const char *urls[KITH_SIGHTINGS_PER_PEER_MAX];
+    size_t count = kith_found_urls(found, urls);
+    uint64_t hash = digest(0xcbf29ce484222325u, found->instance, strlen(found->instance) + 1);
+    for (size_t i = 0; i < count; i++) {
+        hash = digest(hash, urls[i], strlen(urls[i]) + 1);
+    }
+    return digest(hash, found->txt, found->txt_bytes);
+}
+
 static void look_at_one(struct kith_found_peer *found)
 {
     found->due_us = KITH_TIME_NEVER;
@@ -401,8 +422,13 @@ static void look_at_one(struct kith_found_peer *found)
     }
     if (!found->is_told || found->is_changed) {
         int was_told = found->is_told;
-        found->is_told = 1;
+        uint64_t now_digest = digest_of(found);
         found->is_changed = 0;
+        if (was_told && found->told_digest == now_digest) {
+            return;
+        }
+        found->is_told = 1;
+        found->told_digest = now_digest;
         found->told_us = found->discovery->session->env->now_us;
         tell(found, was_told ? KITH_DISCOVERY_UPDATED : KITH_DISCOVERY_FOUND);
     }
@@ -425,6 +451,21 @@ static void look(struct kith_timer *timer)
     if (next_us != KITH_TIME_NEVER && !discovery->closing &&
         (!kith_timer_is_set(timer) || timer->at_us > next_us)) {
         (void)!kith_timer_set(discovery->session->env, timer, next_us);
+    }
+}
+
+void kith_found_rest(struct kith_discovery *discovery)
+{
+    kith_timer_stop(discovery->session->env, &discovery->look_timer);
+}
+
+void kith_found_wake(struct kith_discovery *discovery)
+{
+    for (struct kith_node *at = discovery->found.next; at != &discovery->found; at = at->next) {
+        struct kith_found_peer *found = KITH_CONTAINER(at, struct kith_found_peer, node);
+        if (found->due_us != KITH_TIME_NEVER) {
+            look_at(found, discovery->session->env->now_us + (uint64_t)KITH_FOUND_LOST_MS * 1000);
+        }
     }
 }
 

@@ -16,7 +16,7 @@
 static int is_on(const struct kith_discovery *discovery)
 {
     return discovery->auto_connect && !discovery->closing &&
-           discovery->session->state == KITH_SESSION_OPEN;
+           discovery->session->state == KITH_SESSION_OPEN && !discovery->session->is_suspended;
 }
 
 static void meet_at(struct kith_found_peer *found, uint64_t at_us)
@@ -270,6 +270,21 @@ void kith_meet_forget(struct kith_found_peer *found)
             dial->found = NULL;
             session->met_dials--;
         }
+    }
+}
+
+void kith_meet_again(struct kith_discovery *discovery)
+{
+    uint64_t now_us = discovery->session->env->now_us;
+    for (struct kith_node *at = discovery->found.next; at != &discovery->found; at = at->next) {
+        struct kith_found_peer *found = KITH_CONTAINER(at, struct kith_found_peer, node);
+        if (found->rounds > 0) {
+            found->rounds = 0;
+            found->meet_us = found->meet_us != KITH_TIME_NEVER ? now_us : KITH_TIME_NEVER;
+        }
+    }
+    if (is_on(discovery) && !kith_list_empty(&discovery->found)) {
+        (void)!kith_timer_set(discovery->session->env, &discovery->meet_timer, now_us);
     }
 }
 

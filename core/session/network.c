@@ -44,6 +44,9 @@ static void retry_all(struct kith_session *session, unsigned due)
     for (struct kith_node *at = session->dials.next; at != &session->dials; at = at->next) {
         hasten(KITH_CONTAINER(at, struct kith_dial, node));
     }
+    if ((due & ~(unsigned)(KITH_NETWORK_DUE_TELL | KITH_NETWORK_DUE_TELL_WOKE)) != 0) {
+        kith_discover_refresh(session);
+    }
 }
 
 static void probe_all(struct kith_session *session, unsigned due)
@@ -149,6 +152,7 @@ void kith_session_suspend_now(struct kith_session *session)
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         kith_timer_stop(env, &KITH_CONTAINER(at, struct kith_conn, node)->ping_timer);
     }
+    kith_discover_rest(session);
 }
 
 /* A timer that is set already, so that this takes no memory. */
@@ -179,5 +183,6 @@ void kith_session_wake_now(struct kith_session *session)
         struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
         move(env, &peer->window_timer, env->now_us + (uint64_t)peer->resume_window_ms * 1000);
     }
+    kith_discover_wake(session);
     kith_session_network(session, KITH_NETWORK_DUE_WAKE);
 }

@@ -19,7 +19,8 @@
  *   places.c     where peers listen
  *   introduce.c  members of a star tell each other who is there
  *   invite.c     invitations as text
- *   discover.c   peers nearby: what is put on the air, what is looked for; discover.h has more
+ *   discover.c   peers nearby: what is put on the air, what is looked for; finder.c, found.c, meet.c:
+ *                discover.h has more
  *   pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
@@ -482,6 +483,10 @@ void kith_discover_end_all(struct kith_session *session);
 kith_session *kith_discover_session(const struct kith_discovery *discovery);
 /* The session listens elsewhere, or has other keys. */
 void kith_discover_again(struct kith_session *session, int keys_changed);
+/* Resting, see network.c; and when the network changed, or the application asks. */
+void kith_discover_rest(struct kith_session *session);
+void kith_discover_wake(struct kith_session *session);
+void kith_discover_refresh(struct kith_session *session);
 kith_err kith_discover_dial(struct kith_discovery *discovery, uint64_t number,
                             const kith_dial_options *options, struct kith_dial **out);
 

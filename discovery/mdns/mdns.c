@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * mdns.c: the server, one for each session and choice of interfaces; and the table of the driver.
- * It publishes nothing of the machine by itself: no name, no addresses, no kind of hardware.
+ * mdns.c: avahi-core as a stack of discovery/shared/multicast.h. It publishes nothing of the
+ * machine by itself: no name, no addresses, no kind of hardware.
  */
 #include "discovery/mdns/mdns.h"
 
@@ -10,18 +10,13 @@
 
 #include <avahi-common/error.h>
 #include <avahi-common/malloc.h>
+#include <avahi-core/core.h>
 #include <avahi-core/log.h>
+#include <avahi-core/lookup.h>
+#include <avahi-core/publish.h>
 
 #include "base/err.h"
-#include "discovery/mdns/inside.h"
-
-kith_err kith__mdns_fail(const char *what, int error)
-{
-    kith_err err = error == AVAHI_ERR_NO_MEMORY       ? KITH_ERR_NOMEM
-                   : error == AVAHI_ERR_ACCESS_DENIED ? KITH_ERR_PERMISSION
-                                                      : KITH_ERR_IO;
-    return kith_fail(err, "multicast DNS, %s: %s", what, avahi_strerror(error));
-}
+#include "discovery/shared/multicast.h"
 
 /* avahi's only log goes to a function for the whole process, which knows no session. */
 static void no_log(AvahiLogLevel level, const char *text)
@@ -112,88 +107,145 @@ static void server_close(struct kith__mdns_finder *finder)
     }
 }
 
-/* ---- other addresses --------------------------------------------------------------------------
+static int server_error(const struct kith__mdns_finder *finder)
+{
+    return avahi_server_errno(finder->server);
+}
+
+/* ---- publishing -------------------------------------------------------------------------------
  */
 
-/* Other interfaces are to be used than the server was told. */
-static kith_err server_change(struct kith__mdns_finder *finder)
+static void on_group(AvahiServer *server, AvahiSEntryGroup *group, AvahiEntryGroupState state,
+                     void *user)
 {
-    kith_err err;
-    for (struct kith_node *at = finder->adverts.next; at != &finder->adverts; at = at->next) {
-        kith__mdns_unpublish(KITH_CONTAINER(at, struct kith__mdns_advert, node));
-    }
-    for (struct kith_node *at = finder->queries.next; at != &finder->queries; at = at->next) {
-        kith__mdns_unsearch(KITH_CONTAINER(at, struct kith__mdns_query, node), 1);
-    }
-    server_close(finder);
-    err = server_open(finder);
-    for (struct kith_node *at = finder->queries.next; at != &finder->queries && err == KITH_OK;
-         at = at->next) {
-        err = kith__mdns_search(KITH_CONTAINER(at, struct kith__mdns_query, node));
-    }
-    return err;
+    (void)server, (void)group;
+    kith__mdns_on_group(user, state);
 }
 
-static void look_at_addresses(struct kith_timer *timer)
+static void *group_new(struct kith__mdns_finder *finder, struct kith__mdns_advert *advert)
 {
-    struct kith__mdns_finder *finder =
-        KITH_CONTAINER(timer, struct kith__mdns_finder, addresses_timer);
-    struct kith_env *env = finder->base.env;
-    struct kith__mdns_addresses now;
-    kith_err err = KITH_OK;
-    if (kith__mdns_addresses_read(finder->base.interfaces, &now) &&
-        memcmp(&now, &finder->addresses, sizeof now) != 0) {
-        int is_same = kith__mdns_same_interfaces(&now, &finder->addresses);
-        finder->addresses = now;
-        if (!is_same && finder->base.interfaces[0] != '\0') {
-            err = server_change(finder);
-        }
-        for (struct kith_node *at = finder->adverts.next; at != &finder->adverts && err == KITH_OK;
-             at = at->next) {
-            err = kith__mdns_publish(KITH_CONTAINER(at, struct kith__mdns_advert, node));
-        }
-    }
-    if (err == KITH_OK) {
-        err = kith_timer_set(env, timer, env->now_us + (uint64_t)KITH_MDNS_ADDRESSES_MS * 1000);
-    }
-    if (err != KITH_OK) {
-        kith_up_finder_down(&finder->base, err, kith_detail());
-    }
-    kith_detail_clear();
+    return avahi_s_entry_group_new(finder->server, on_group, advert);
 }
 
-/* ---- the driver's calls -----------------------------------------------------------------------
+static void group_free(void *group)
+{
+    avahi_s_entry_group_free(group);
+}
+
+static void group_reset(void *group)
+{
+    avahi_s_entry_group_reset(group);
+}
+
+static int group_commit(void *group)
+{
+    return avahi_s_entry_group_commit(group);
+}
+
+static int add_address(struct kith__mdns_advert *advert, AvahiIfIndex interface,
+                       const AvahiAddress *address)
+{
+    AvahiAddress copy = *address; /* it wants to write there */
+    return avahi_server_add_address(kith__mdns_finder_of_advert(advert)->server, advert->group,
+                                    interface, AVAHI_PROTO_UNSPEC, AVAHI_PUBLISH_NO_REVERSE,
+                                    advert->machine, &copy);
+}
+
+static int add_service(struct kith__mdns_advert *advert, AvahiIfIndex interface)
+{
+    return avahi_server_add_service_strlst(
+        kith__mdns_finder_of_advert(advert)->server, advert->group, interface, AVAHI_PROTO_UNSPEC,
+        0, advert->instance, advert->type, NULL, advert->machine, advert->port, advert->txt);
+}
+
+static int add_subtype(struct kith__mdns_advert *advert, AvahiIfIndex interface,
+                       const char *subtype)
+{
+    return avahi_server_add_service_subtype(kith__mdns_finder_of_advert(advert)->server,
+                                            advert->group, interface, AVAHI_PROTO_UNSPEC, 0,
+                                            advert->instance, advert->type, NULL, subtype);
+}
+
+static int update(struct kith__mdns_advert *advert, AvahiIfIndex interface)
+{
+    return avahi_server_update_service_txt_strlst(
+        kith__mdns_finder_of_advert(advert)->server, advert->group, interface, AVAHI_PROTO_UNSPEC,
+        0, advert->instance, advert->type, NULL, advert->txt);
+}
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+static void on_browser(AvahiSServiceBrowser *browser, AvahiIfIndex interface,
+                       AvahiProtocol protocol, AvahiBrowserEvent event, const char *name,
+                       const char *type, const char *domain, AvahiLookupResultFlags flags,
+                       void *user)
+{
+    (void)browser, (void)type, (void)flags;
+    kith__mdns_on_browser(user, interface, protocol, event, name, domain);
+}
+
+static void *browser_new(struct kith__mdns_finder *finder, struct kith__mdns_query *query)
+{
+    return avahi_s_service_browser_new(finder->server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC,
+                                       query->searched, NULL, 0, on_browser, query);
+}
+
+static void browser_free(void *browser)
+{
+    avahi_s_service_browser_free(browser);
+}
+
+static void on_resolved(AvahiSServiceResolver *resolver, AvahiIfIndex interface,
+                        AvahiProtocol protocol, AvahiResolverEvent event, const char *name,
+                        const char *type, const char *domain, const char *host_name,
+                        const AvahiAddress *address, uint16_t port, AvahiStringList *txt,
+                        AvahiLookupResultFlags flags, void *user)
+{
+    (void)resolver, (void)interface, (void)protocol, (void)name, (void)type, (void)domain;
+    (void)host_name, (void)flags;
+    kith__mdns_on_resolved(user, event, address, port, txt);
+}
+
+static void *resolver_new(struct kith__mdns_finder *finder, struct kith__mdns_resolver *resolver,
+                          const char *domain)
+{
+    return avahi_s_service_resolver_new(finder->server, resolver->interface, resolver->protocol,
+                                        resolver->name, resolver->query->type, domain,
+                                        resolver->protocol, 0, on_resolved, resolver);
+}
+
+static void resolver_free(void *resolver)
+{
+    avahi_s_service_resolver_free(resolver);
+}
+
+/* ---- the driver -------------------------------------------------------------------------------
  */
 
 static kith_err finder_open(struct kith_finder *base)
 {
-    struct kith__mdns_finder *finder = (struct kith__mdns_finder *)base;
-    struct kith_env *env = base->env;
-    kith_err err;
+    static const struct kith__mdns_stack stack = {
+        .name = "avahi-core",
+        .open = server_open,
+        .close = server_close,
+        .error = server_error,
+        .is_bound = 1,
+        .group_new = group_new,
+        .group_free = group_free,
+        .group_reset = group_reset,
+        .group_commit = group_commit,
+        .add_address = add_address,
+        .add_service = add_service,
+        .add_subtype = add_subtype,
+        .update = update,
+        .browser_new = browser_new,
+        .browser_free = browser_free,
+        .resolver_new = resolver_new,
+        .resolver_free = resolver_free,
+    };
     avahi_set_log_function(no_log);
-    kith__mdns_poll_init(&finder->poll, env);
-    kith_list_init(&finder->adverts);
-    kith_list_init(&finder->queries);
-    finder->addresses_timer.fire = look_at_addresses;
-    if (!kith__mdns_addresses_read(base->interfaces, &finder->addresses)) {
-        return kith_fail(KITH_ERR_IO, "the system does not tell its addresses");
-    }
-    err = kith_timer_set(env, &finder->addresses_timer,
-                         env->now_us + (uint64_t)KITH_MDNS_ADDRESSES_MS * 1000);
-    if (err == KITH_OK) {
-        err = server_open(finder);
-    }
-    if (err != KITH_OK) {
-        kith_timer_stop(env, &finder->addresses_timer);
-    }
-    return err;
-}
-
-static void finder_close(struct kith_finder *base)
-{
-    struct kith__mdns_finder *finder = (struct kith__mdns_finder *)base;
-    kith_timer_stop(base->env, &finder->addresses_timer);
-    server_close(finder);
+    return kith__mdns_finder_open(base, &stack);
 }
 
 const struct kith_discovery_driver kith_mdns_driver = {
@@ -202,10 +254,11 @@ const struct kith_discovery_driver kith_mdns_driver = {
     .advert_bytes = sizeof(struct kith__mdns_advert),
     .query_bytes = sizeof(struct kith__mdns_query),
     .open = finder_open,
-    .close = finder_close,
+    .close = kith__mdns_finder_close,
     .advertise = kith__mdns_advertise,
     .update = kith__mdns_update,
     .withdraw = kith__mdns_withdraw,
     .browse = kith__mdns_browse,
     .stop = kith__mdns_stop,
+    .refresh = kith__mdns_finder_refresh,
 };

@@ -207,6 +207,12 @@ static void air_stop(struct kith_query *base)
     kith_list_remove(&((struct query *)base)->node);
 }
 
+static void air_refresh(struct kith_finder *base)
+{
+    air_of(base)->refresh_count++;
+    (void)changed(air_of(base)); /* no memory for a timer: nothing has become less */
+}
+
 /* ---- for tests --------------------------------------------------------------------------------
  */
 
@@ -224,6 +230,7 @@ void kith_memory_air_init(struct kith_memory_air *air, struct kith_env *env)
         .withdraw = air_withdraw,
         .browse = air_browse,
         .stop = air_stop,
+        .refresh = air_refresh,
     };
     memset(air, 0, sizeof *air);
     air->driver = driver;

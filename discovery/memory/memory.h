@@ -16,6 +16,7 @@ struct kith_memory_air {
     struct kith_env *env;
     struct kith_node finders, services, queries;
     uint64_t last_number;
+    unsigned refresh_count; /* of all finders */
     struct kith_timer timer;
 
     /* ---- knobs: set at any time; kith_memory_air_init() gives a perfect one ---- */

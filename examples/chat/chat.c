@@ -175,6 +175,7 @@ int chat_open(struct chat *chat, const struct options *options, const struct key
     chat->exit_status = EXIT_OK;
     report_open(&chat->report, chat->session);
     trust_introduce(chat);
+    nearby_show(chat);
     return 0;
 }
 
@@ -182,6 +183,7 @@ void chat_free(struct chat *chat)
 {
     kith_loop_free(&chat->loop); /* closes the session where it is still open */
     console_close(chat);
+    board_close(&chat->board);
     asks_free(&chat->asks);
     trust_free(&chat->trust);
     while (chat->outbox.first != NULL) {

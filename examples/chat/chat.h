@@ -14,6 +14,7 @@
 #include <kith/kith.h>
 
 #include "asks.h"
+#include "board.h"
 #include "editor.h"
 #include "guests.h"
 #include "input.h"
@@ -74,6 +75,7 @@ struct chat {
     struct outbox outbox;
     struct input input;
     struct console console;
+    struct board board; /* of --browse */
     struct chat_dial dials[OPTIONS_URLS_MAX];
     struct chat_listener listeners[OPTIONS_URLS_MAX];
     size_t dials_undecided; /* of which no attempt has ended yet */
@@ -119,6 +121,8 @@ void chat_leave(struct chat *chat, uint32_t flush_ms);
 
 /* Lets others find us, and looks for them. Gives 0, or -1 when all was said about what failed. */
 int nearby_open(struct chat *chat);
+/* All was said at the beginning: from now on who is around is shown in place, at a terminal. */
+void nearby_show(struct chat *chat);
 void nearby_happened(struct chat *chat, const kith_discovery_event *event);
 
 /* ---- callbacks.c ---- */

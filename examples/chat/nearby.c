@@ -8,6 +8,8 @@
 
 #include "report_lines.h"
 
+enum { LINE_BYTES = 900 };
+
 /* Discovery is a help, and no condition: what does not work is said once. */
 static int cannot(struct chat *chat, kith_err err)
 {
@@ -34,6 +36,7 @@ int nearby_open(struct chat *chat)
     }
     ad.service = look.service = options->service;
     ad.interfaces = look.interfaces = options->interfaces;
+    ad.stack = look.stack = options->system_discovery ? KITH_STACK_SYSTEM : KITH_STACK_OWN;
     look.all_sessions = options->browse != 0;
     look.auto_connect = options->browse ? KITH_AUTO_CONNECT_OFF : KITH_AUTO_CONNECT_ON;
     if (options->listen_count > 0) {
@@ -71,21 +74,38 @@ static void put_found(struct report *report, const kith_discovery_event *event)
     report_end(report, &json);
 }
 
-static void say_found(struct report *report, const kith_discovery_event *event)
+/* Its name, where it is and what it says, as one line; out has LINE_BYTES. */
+static void write_found(const kith_found *found, char *line)
 {
-    const kith_found *const found = event->found;
-    char line[900];
-    size_t used = 0;
-    for (size_t i = 0; i < found->url_count && used < sizeof line; i++) {
-        used += (size_t)snprintf(line + used, sizeof line - used, " %s", found->urls[i]);
+    size_t used = (size_t)snprintf(line, LINE_BYTES, "%s", found->instance);
+    for (size_t i = 0; i < found->url_count && used < LINE_BYTES; i++) {
+        used += (size_t)snprintf(line + used, LINE_BYTES - used, " %s", found->urls[i]);
     }
-    for (size_t i = 0; i < found->info_count && used < sizeof line; i++) {
+    for (size_t i = 0; i < found->info_count && used < LINE_BYTES; i++) {
         used +=
-            (size_t)snprintf(line + used, sizeof line - used, " %s=%.*s", found->info[i].key,
+            (size_t)snprintf(line + used, LINE_BYTES - used, " %s=%.*s", found->info[i].key,
                              (int)found->info[i].value_bytes, (const char *)found->info[i].value);
     }
-    line[used < sizeof line ? used : sizeof line - 1] = '\0';
-    report_line(report, "%s %s%s", states[event->kind], found->instance, line);
+}
+
+static void show_found(struct chat *chat, const kith_discovery_event *event)
+{
+    char line[LINE_BYTES];
+    write_found(event->found, line);
+    if (!chat->board.is_on) {
+        report_line(&chat->report, "%s %s", states[event->kind], line);
+    } else if (event->kind == KITH_DISCOVERY_LOST) {
+        board_remove(&chat->board, event->found->number);
+    } else {
+        board_put(&chat->board, event->found->number, line);
+    }
+}
+
+void nearby_show(struct chat *chat)
+{
+    if (chat->options->browse && !chat->options->json && chat->options->verbose == 0) {
+        board_open(&chat->board, chat->report.is_coloured);
+    }
 }
 
 void nearby_happened(struct chat *chat, const kith_discovery_event *event)
@@ -99,7 +119,7 @@ void nearby_happened(struct chat *chat, const kith_discovery_event *event)
         if (report->json) {
             put_found(report, event);
         } else if (chat->options->browse || chat->options->verbose > 0) {
-            say_found(report, event);
+            show_found(chat, event);
         }
         return;
     }
@@ -109,6 +129,8 @@ void nearby_happened(struct chat *chat, const kith_discovery_event *event)
         json_text(&json, "name", event->instance);
         json_text(&json, "detail", event->detail);
         report_end(report, &json);
+    } else if (chat->board.is_on) {
+        board_set_trouble(&chat->board, event->detail);
     } else if (event->kind == KITH_DISCOVERY_DOWN && !chat->is_blind) {
         report_line(report, "nobody is found by itself now: %s", event->detail);
     }

@@ -100,6 +100,7 @@ enum {
     OPTION_NO_DISCOVERY,
     OPTION_SERVICE,
     OPTION_INTERFACES,
+    OPTION_SYSTEM_DISCOVERY,
     OPTION_BROWSE,
     OPTION_TOPOLOGY,
     OPTION_IDENTITY,
@@ -139,6 +140,7 @@ static const struct option known[] = {
     {"no-discovery", no_argument, NULL, OPTION_NO_DISCOVERY},
     {"service", required_argument, NULL, OPTION_SERVICE},
     {"interfaces", required_argument, NULL, OPTION_INTERFACES},
+    {"system-discovery", no_argument, NULL, OPTION_SYSTEM_DISCOVERY},
     {"browse", no_argument, NULL, OPTION_BROWSE},
     {"topology", required_argument, NULL, OPTION_TOPOLOGY},
     {"identity", required_argument, NULL, OPTION_IDENTITY},
@@ -314,6 +316,9 @@ static int take_discovery(struct options *options, int option, struct options_pr
         return 0;
     case OPTION_SERVICE:
         options->service = optarg;
+        return 0;
+    case OPTION_SYSTEM_DISCOVERY:
+        options->system_discovery = 1;
         return 0;
     case OPTION_INTERFACES:
         options->interfaces = optarg;

@@ -59,6 +59,7 @@ struct options {
     int browse;                 /* show who is there, and do nothing else */
     const char *service;        /* of discovery; NULL: Kith's own */
     const char *interfaces;     /* likewise: which may be used; NULL: all */
+    int system_discovery;       /* likewise: ask the system's daemon where it runs */
     int verbose;                /* 0, 1 (what Kith does) or 2 (everything it says) */
     int help;
     int version;

@@ -8,12 +8,11 @@ import secrets
 import subprocess
 import sys
 
+import avahi
 import harness
-from harness import case, check
-
-
-class Skipped(Exception):
-    pass
+from harness import Skipped, case, check, long_case
+from network import Machine
+from screen import AtTerminal
 
 
 def service():
@@ -25,18 +24,20 @@ def is_built():
         return b"avahi_server_new" in program.read()
 
 
-def discovers(function):
-    """A case that needs discovery on the network, and maybe more; without it says so and is over."""
+def discovers(function, kind=case):
+    """A case that needs discovery on the network."""
     def run(c):
-        try:
-            if not is_built():
-                raise Skipped("this build has no discovery (libavahi-core-dev)")
-            function(c)
-        except Skipped as why:
-            print(f"SKIPPED {function.__name__}: {why}", flush=True)
+        if not is_built():
+            raise Skipped("this build has no discovery (libavahi-core-dev)")
+        function(c)
     run.__name__ = function.__name__
+    run.__doc__ = function.__doc__
     run.__module__ = function.__module__
-    return case(run)
+    return kind(run)
+
+
+def discovers_long(function):
+    return discovers(function, long_case)
 
 
 def all_meet(chats):
@@ -137,6 +138,24 @@ stack.close()
 """
 
 
+# Says what it reads, instead of what it said before.
+CHANGING = r"""
+import socket, sys
+from zeroconf import IPVersion, ServiceInfo, Zeroconf
+kind = f"_{sys.argv[1]}._tcp.local."
+stack = Zeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
+def info(text):
+    key, _, value = text.partition("=")
+    return ServiceInfo(kind, f"stranger.{kind}", addresses=[socket.inet_aton("127.0.0.1")], port=4242, properties={
+        ".v": "1", ".t": "abcdefghijklmnop", ".e": "wss", key: value}, server="stranger-box.local.")
+stack.register_service(info("room=blue"))
+print("ready", flush=True)
+for line in sys.stdin:
+    stack.update_service(info(line.rstrip("\n")))
+stack.close()
+"""
+
+
 def python_with_zeroconf():
     for python in (sys.executable, "/usr/bin/python3"):
         if python == sys.executable and importlib.util.find_spec("zeroconf"):
@@ -173,45 +192,38 @@ def an_independent_stack(c):
 # ---- machines of their own ------------------------------------------------------------------------
 
 
-def ip(*arguments):
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        raise Skipped(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-
-
 @contextlib.contextmanager
 def machines(count):
-    """Network namespaces at one switch, which stands in a namespace too; gives commands to run inside."""
-    tag = secrets.token_hex(3)
-    made = []
-    try:
-        if os.geteuid() != 0:
-            raise Skipped("only root makes network namespaces here")
-        for number in range(count + 1):
-            ip("netns", "add", f"k{tag}-{number}")
-            made.append(f"k{tag}-{number}")
-            ip("-n", made[-1], "link", "set", "lo", "up")
-        ip("-n", made[0], "link", "add", "switch", "type", "bridge", "mcast_snooping", "0")
-        ip("-n", made[0], "link", "set", "switch", "up")
+    """Machines at one switch, which stands in a namespace of its own; each with an interface eth0."""
+    with contextlib.ExitStack() as stack:
+        switch = stack.enter_context(Machine())
+        switch.ip("link add switch type bridge mcast_snooping 0")
+        switch.ip("link set switch up")
+        made = []
         for number in range(1, count + 1):
-            ip("-n", made[0], "link", "add", f"port{number}", "type", "veth", "peer", "name", "eth0",
-               "netns", made[number])
-            ip("-n", made[0], "link", "set", f"port{number}", "master", "switch", "up")
-            ip("-n", made[number], "addr", "add", f"10.77.0.{number}/24", "dev", "eth0")
-            ip("-n", made[number], "link", "set", "eth0", "up")
-        yield [("ip", "netns", "exec", name) for name in made[1:]]
-    finally:
-        for name in made:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=60)
+            made.append(stack.enter_context(Machine(beside=switch)))
+            switch.ip(f"link add port{number} type veth peer name eth0 netns {made[-1].holder.pid}")
+            switch.ip(f"link set port{number} master switch up")
+            made[-1].ip(f"addr add 10.77.0.{number}/24 dev eth0")
+            made[-1].ip("link set eth0 up")
+        yield made
 
 
-def stars(c, count):
-    key, name = c.new_key(), service()
+def losing(percent):
+    """How a command line goes on whose program loses so much of what it hears by multicast DNS."""
+    if percent == 0:
+        return []
+    return ["env", f"LD_PRELOAD={harness.BIN / 'kith-test-lossy.so'}", f"KITH_LOSSY_PERCENT={percent}",
+            "ASAN_OPTIONS=verify_asan_link_order=0"]
+
+
+def stars(c, count, loss_percent=0):
+    key, name = c.new_key(f"{count}.key"), service()
     with machines(count) as inside:
         chats = {}
         for number, place in enumerate(inside):
             who = f"peer{number}"
-            chats[who] = c.chat(who, "--listen", "wss://*:0", key=key, discovery=name, inside=place)
+            chats[who] = c.chat(who, "--listen", "wss://*:0", key=key, discovery=name, inside=[*place.inside(), *losing(loss_percent)])
         all_meet(chats)
         chats["peer0"].say("hello")
         for who, chat in chats.items():
@@ -238,18 +250,176 @@ def eight_machines(c):
 
 
 @discovers
+def machines_with_loss(c):
+    """Of what four hear by multicast a tenth is lost, of what two hear a half: all meet all the same."""
+    stars(c, 4, 10)
+    stars(c, 2, 50)
+
+
+@discovers_long
+def twenty_machines(c):
+    """The full star, 190 links; tests/bench/discovery.py says how fast."""
+    stars(c, 20)
+
+
+@discovers_long
+def twenty_machines_with_loss(c):
+    """A tenth of all multicast is lost."""
+    stars(c, 20, 10)
+
+
+@discovers
 def an_interface_goes_and_comes(c):
     """A cable that is pulled and plugged in again; and one interface that may not be used."""
     key, name = c.new_key(), service()
     with machines(2) as inside:
         listen = ("--listen", "wss://*:0", "--resume-window", "0")
-        blind = c.chat("blind", *listen, "--interfaces", "!eth*", key=key, discovery=name, inside=inside[1])
-        alice = c.chat("alice", *listen, key=key, discovery=name, inside=inside[0])
-        ip("-n", inside[1][3], "link", "set", "eth0", "down")
-        bob = c.chat("bob", *listen, key=key, discovery=name, inside=inside[1])
+        blind = c.chat("blind", *listen, "--interfaces", "!eth*", key=key, discovery=name, inside=inside[1].inside())
+        alice = c.chat("alice", *listen, key=key, discovery=name, inside=inside[0].inside())
+        inside[1].ip("link set eth0 down")
+        bob = c.chat("bob", *listen, key=key, discovery=name, inside=inside[1].inside())
         bob.expect_peer("blind")  # over loopback
         check(not alice.all("peer"), "through a cable that is not there")
-        ip("-n", inside[1][3], "link", "set", "eth0", "up")
+        inside[1].ip("link set eth0 up")
         alice.expect_peer("bob")
         for chat in (alice, bob, blind):
             chat.leave()
+
+
+# ---- the system's daemon --------------------------------------------------------------------------
+
+
+@discovers
+def the_systems_daemon_beside_us(c):
+    """Kith's own stack and the system's Avahi on one machine: neither renames the other, and each sees what
+    the other says. avahi-browse and avahi-publish are its tools."""
+    key, name = c.new_key(), service()
+    with machines(2) as inside, avahi.Daemon(c, inside[0], "desk") as daemon:
+        listen = ("--listen", "wss://*:0")
+        alice = c.chat("alice", *listen, key=key, discovery=name, inside=inside[0].inside())
+        bob = c.chat("bob", *listen, key=key, discovery=name, inside=inside[1].inside())
+        all_meet({"alice": alice, "bob": bob})
+        browser = daemon.tool("avahi-browse", "--parsable", "--resolve", f"_{name}._tcp")
+        for chat in (alice, bob):
+            instance = chat.expect("discovery", state="advertised")["name"]
+            browser.expect_line(rf"^=;eth0;IPv4;{instance};.*;10\.77\.0\.\d;{chat.port()};.*\.e=wss")
+        daemon.tool("avahi-publish", "--service", "printer", f"_{name}._tcp", "4242", ".v=1",
+                    ".t=abcdefghijklmnop", ".e=wss", "room=blue")
+        look = c.chat("nobody", "--browse", discovery=name, inside=inside[1].inside())
+        found = look.expect("found", state="found", name="printer")
+        check("wss://10.77.0.1:4242" in found["urls"] and found["info"] == {"room": "blue"}, f"{found}")
+        bob.leave()
+        browser.expect_line(rf"^-;eth0;IPv4;{bob.expect('discovery', state='advertised')['name']};")
+        check(daemon.host_name() == "desk.local", f"the daemon was renamed: {daemon.host_name()}")
+        for chat in (alice, bob):
+            check(len(chat.all("discovery", state="advertised")) == 1, "we were renamed")
+        look.send_signal(2)
+        look.expect_exit(0)
+        alice.leave()
+
+
+@discovers
+def through_the_systems_daemon(c):
+    """--system-discovery: two of one daemon, one of another machine's own stack. The daemon ends: Kith looks
+    itself; it is there again: it is used again. Nobody who is connected notices."""
+    key, name = c.new_key(), service()
+    with machines(2) as inside:
+        with avahi.Daemon(c, inside[0], "desk") as daemon:
+            listen = ("--listen", "wss://*:0", "--system-discovery")
+            chats = {who: c.chat(who, *listen, key=key, discovery=name, inside=daemon.inside())
+                     for who in ("alice", "carl")}
+            chats["bob"] = c.chat("bob", "--listen", "wss://*:0", key=key, discovery=name,
+                                  inside=inside[1].inside())
+            all_meet(chats)
+            browser = daemon.tool("avahi-browse", "--parsable", f"_{name}._tcp")
+            first = chats["alice"].expect("discovery", state="advertised")["name"]
+            browser.expect_line(rf"^\+;eth0;IPv4;{first};")
+            check(daemon.clients() >= 3, "the daemon is not asked")
+
+            daemon.stop()
+            second = chats["alice"].expect("discovery", count=2, state="advertised")["name"]
+            dora = c.chat("dora", "--listen", "wss://*:0", key=key, discovery=name, inside=inside[1].inside())
+            dora.expect_peer("alice")
+            chats["bob"].expect("found", state="found", name=second)
+
+            daemon.start()
+            third = chats["alice"].expect("discovery", count=3, state="advertised")["name"]
+            browser = daemon.tool("avahi-browse", "--parsable", f"_{name}._tcp")
+            browser.expect_line(rf"^\+;eth0;IPv4;{third};")
+            chats["dora"] = dora
+            all_meet(chats)
+            for chat in chats.values():
+                check(not chat.all("peer", state="departed"), "somebody was lost")
+                check(not chat.all("discovery", state="down"), "discovery was down")
+            for chat in chats.values():
+                chat.leave()
+
+
+@discovers
+def without_the_systems_daemon(c):
+    """--system-discovery where no daemon runs is like without it."""
+    key, name = c.new_key(), service()
+    chats = {who: c.chat(who, "--system-discovery", key=key, discovery=name) for who in ("alice", "bob")}
+    all_meet(chats)
+    never_twice(chats)
+    for chat in chats.values():
+        check(not chat.all("discovery", state="down"), "discovery was down")
+        chat.leave()
+
+
+@discovers
+def through_apples_interface(c):
+    """The driver for macOS, against Avahi's library of that name: finds and is found by Kith's own stack."""
+    if not (harness.BIN / "kith-chat-dnssd").exists():
+        raise Skipped("this build has no kith-chat-dnssd (libavahi-compat-libdnssd-dev)")
+    key, name = c.new_key(), service()
+    with machines(2) as inside, avahi.Daemon(c, inside[0], "desk") as daemon:
+        chats = {who: c.chat(who, "--listen", "wss://*:0", key=key, discovery=name,
+                             inside=[*daemon.inside(), "AVAHI_COMPAT_NOWARN=1"], program="kith-chat-dnssd")
+                 for who in ("alice", "carl")}
+        chats["bob"] = c.chat("bob", "--listen", "wss://*:0", key=key, discovery=name, inside=inside[1].inside())
+        all_meet(chats)
+        never_twice(chats)
+        for chat in chats.values():
+            chat.expect("discovery", state="advertised")
+            chat.expect("found", count=2, state="found")
+        chats["bob"].leave()
+        chats["alice"].expect("found", state="lost")
+        chats["carl"].leave()
+        chats["alice"].leave()
+
+
+# ---- what a person sees ---------------------------------------------------------------------------
+
+
+@discovers
+def browsing_at_a_terminal(c):
+    """The list changes in place: somebody comes, says something else, goes."""
+    name = service()
+    script = c.write("stranger.py", CHANGING)
+    look = AtTerminal(c, "look", [c.program("kith-chat"), "--browse", "--service", name], columns=70, rows=8)
+    look.expect_text("looking around")
+    look.expect_text("^0 around")
+    stranger = c.start(python_with_zeroconf(), script, name)
+    stranger.expect_line("^ready")
+    look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=blue$")
+    look.expect_text("^1 around")
+    stranger.say("room=red")
+    look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=red$")
+    rows = [row for row in look.screen.lines() if "around" in row or "stranger" in row]
+    check(len(rows) == 3, f"not in place: {rows}")
+    stranger.say("room=" + "x" * 100)
+    look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=x+$")
+    with look.changed:
+        look.screen.resize(40, 8)
+        look.set_size(40, 8)
+    stranger.say("room=\x1b[2Jgreen")  # a sequence is no sequence here
+    look.expect_text(r"room=\ufffd\[2J")
+    check(len([row for row in look.screen.lines() if "around" in row]) == 2, "not in place, narrower")
+    stranger.close_input()
+    stranger.expect_exit(0)
+    look.expect_text("^0 around")
+    check(not any("stranger" in row for row in look.screen.lines()), "it is still there")
+    look.send_signal(2)
+    look.expect_exit(0)
+    look.check_restored()

@@ -77,7 +77,7 @@ class Case:
         return str(path)
 
     def chat(self, name, *options, key=None, insecure=False, json_mode=True, discovery=False,
-             inside=(), **more):
+             inside=(), program="kith-chat", **more):
         """Starts a kith-chat. It listens on 127.0.0.1 unless the options say where, or it is a client, or
         has nothing to show to who would connect. It finds nobody by itself unless discovery is the name of
         a service that no other case uses. inside: a command that runs it somewhere else."""
@@ -92,7 +92,7 @@ class Case:
         options += ["--service", discovery] if discovery else ["--no-discovery"]
         if json_mode:
             options += ["--json"]
-        argv = [*inside, self.program("kith-chat"), "--name", name, *options]
+        argv = [*inside, self.program(program), "--name", name, *options]
         return (Chat if json_mode else Process)(self, name, argv, **more)
 
     def start(self, program, *arguments, kind=None, **more):

@@ -741,3 +741,172 @@ Test(discover, never_oneself)
     cr_assert_eq(actors[0]->session->stats.links_dialled, 0);
     end();
 }
+
+/* ---- resting, waking, trying again ------------------------------------------------------------
+ */
+
+Test(discover, who_rests_is_off_the_air)
+{
+    open_two(1);
+    advertise(actors[0], NULL);
+    browse(actors[1], KITH_AUTO_CONNECT_OFF);
+    world_run(&world, 1000);
+    cr_assert_eq(kith_session_suspend(actors[0]->session), KITH_OK);
+    cr_assert_eq(kith_session_suspend(actors[1]->session), KITH_OK);
+    advertise(actors[0], "second"); /* may be asked for, and waits */
+    world_run(&world, 60000);
+    cr_assert_eq(kith_memory_air_count(&air), 0);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_LOST], 0);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_FOUND], 1);
+    cr_assert_eq(kith_session_wake(actors[0]->session), KITH_OK);
+    world_run(&world, 1000);
+    cr_assert_eq(kith_memory_air_count(&air), 2);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_FOUND], 1);
+    cr_assert_eq(kith_session_wake(actors[1]->session), KITH_OK);
+    world_run(&world, KITH_FOUND_LOST_MS - 100);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_FOUND], 3); /* by a new tag, and the second */
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_LOST], 0);
+    world_run(&world, 1000);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_LOST], 1);
+    cr_assert_eq(seen[0].count[KITH_DISCOVERY_DOWN] + seen[1].count[KITH_DISCOVERY_DOWN], 0);
+    end();
+}
+
+/* Who is still there when it wakes is no news; nobody is dialled while it rests. */
+Test(discover, a_rest_is_not_noticed)
+{
+    open_two(1);
+    browse(actors[1], KITH_AUTO_CONNECT_ON);
+    cr_assert_eq(kith_session_suspend(actors[1]->session), KITH_OK);
+    advertise(actors[0], NULL);
+    world_run(&world, 60000);
+    cr_assert_eq(actors[1]->session->stats.links_dialled, 0);
+    cr_assert_eq(kith_session_wake(actors[1]->session), KITH_OK);
+    world_run(&world, 1000);
+    actor_expect(actors[1], 1, 1);
+    cr_assert_eq(kith_session_suspend(actors[1]->session), KITH_OK);
+    world_run(&world, 20000);
+    cr_assert_eq(kith_session_wake(actors[1]->session), KITH_OK);
+    world_run(&world, 20000);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_FOUND], 1);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_UPDATED], 0);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_LOST], 0);
+    cr_assert_eq(actors[1]->session->stats.links_dialled, 1);
+    end();
+}
+
+/* Who rests while the new tag stands beside the old one: neither is left, and tags change on. */
+Test(discover, a_rest_between_two_tags)
+{
+    char first[64];
+    open_two(1);
+    advertise(actors[0], NULL);
+    world_run(&world, KITH_TAG_MS + 1000);
+    cr_assert_eq(kith_memory_air_count(&air), 2);
+    cr_assert_eq(kith_session_suspend(actors[0]->session), KITH_OK);
+    world_run(&world, KITH_TAG_MS);
+    cr_assert_eq(kith_memory_air_count(&air), 0);
+    cr_assert_eq(kith_session_wake(actors[0]->session), KITH_OK);
+    world_run(&world, 1000);
+    cr_assert_eq(kith_memory_air_count(&air), 1);
+    strcpy(first, seen[0].advertised);
+    world_run(&world, KITH_TAG_MS);
+    cr_assert_str_neq(first, seen[0].advertised);
+    end();
+}
+
+Test(discover, trying_again_is_at_once)
+{
+    uint64_t dialled;
+    open_two(3);
+    world.hub.unreachable = 1;
+    air.is_down = 1;
+    advertise(actors[0], NULL);
+    browse(actors[1], KITH_AUTO_CONNECT_ON);
+    world_run(&world, 1000);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_DOWN], 1);
+    air.is_down = 0;
+    cr_assert_eq(kith_retry(actors[0]->session), KITH_OK);
+    cr_assert_eq(kith_retry(actors[1]->session), KITH_OK);
+    world_run(&world, 1000);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_UP], 1);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_FOUND], 1);
+    cr_assert_eq(air.refresh_count, 0); /* it was opened just now */
+
+    world_run(&world, 60000); /* given up for a while */
+    dialled = actors[1]->session->stats.links_dialled;
+    world_run(&world, 60000);
+    cr_assert_eq(actors[1]->session->stats.links_dialled, dialled);
+    world.hub.unreachable = 0;
+    cr_assert_eq(kith_retry(actors[1]->session), KITH_OK);
+    world_run(&world, 2000);
+    actor_expect(actors[1], 1, 1);
+    cr_assert_eq(air.refresh_count, 1);
+    end();
+}
+
+/* The loop tells that the network changed, or that time stood still. */
+Test(discover, another_network)
+{
+    open_two(1);
+    advertise(actors[0], NULL);
+    browse(actors[1], KITH_AUTO_CONNECT_ON);
+    world_run(&world, 1000);
+    kith_session_network(actors[0]->session, KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
+    world_run(&world, 1000);
+    cr_assert_eq(air.refresh_count, 1);
+    kith_session_network(actors[1]->session, KITH_NETWORK_DUE_WAKE | KITH_NETWORK_DUE_TELL_WOKE);
+    world_run(&world, 5000);
+    cr_assert_eq(air.refresh_count, 2);
+    cr_assert_eq(seen[1].count[KITH_DISCOVERY_UPDATED], 0);
+    actor_expect(actors[1], 1, 1);
+    end();
+}
+
+/* ---- two stacks -------------------------------------------------------------------------------
+ */
+
+/* The system's is used while it is there, Kith's own else, and nobody hears of the change. */
+Test(discover, the_systems_stack_goes_and_comes)
+{
+    static struct kith_memory_air system_air;
+    static const struct kith_discovery_driver *two[] = {&air.driver, &system_air.driver, NULL};
+    kith_advertise_options ad = KITH_ADVERTISE_OPTIONS_INIT;
+    open_two(1);
+    kith_memory_air_init(&system_air, &world.bench.env);
+    system_air.driver.flags |= KITH_DISCOVERY_SYSTEM;
+    actors[0]->session->discovery_drivers = two;
+    ad.stack = KITH_STACK_SYSTEM;
+    ad.tag = &seen[0];
+    cr_assert_eq(kith_advertise(actors[0]->session, &ad, NULL), KITH_OK);
+    ad.stack = (kith_stack)2;
+    cr_assert_eq(kith_advertise(actors[0]->session, &ad, NULL), KITH_ERR_INVALID);
+    world_run(&world, 1000);
+    cr_assert_eq(kith_memory_air_count(&system_air), 1);
+    cr_assert_eq(kith_memory_air_count(&air), 0);
+
+    system_air.is_down = 1;
+    kith_memory_air_fail(&system_air);
+    world_run(&world, 1000);
+    cr_assert_eq(kith_memory_air_count(&system_air), 0);
+    cr_assert_eq(kith_memory_air_count(&air), 1);
+    world_run(&world, 3 * KITH_FINDER_BETTER_MS);
+    cr_assert_eq(kith_memory_air_count(&air), 1);
+
+    system_air.is_down = 0;
+    world_run(&world, KITH_FINDER_BETTER_MS + 1000);
+    cr_assert_eq(kith_memory_air_count(&system_air), 1);
+    cr_assert_eq(kith_memory_air_count(&air), 0);
+    cr_assert_eq(seen[0].count[KITH_DISCOVERY_DOWN], 0);
+
+    air.is_down = system_air.is_down = 1; /* both are gone */
+    kith_memory_air_fail(&system_air);
+    world_run(&world, 1000);
+    cr_assert_eq(seen[0].count[KITH_DISCOVERY_DOWN], 1);
+    system_air.is_down = 0;
+    world_run(&world, KITH_FINDER_RETRY_MS);
+    cr_assert_eq(seen[0].count[KITH_DISCOVERY_UP], 1);
+    cr_assert_eq(kith_memory_air_count(&system_air), 1);
+    end();
+    kith_memory_air_fini(&system_air);
+}

@@ -710,8 +710,9 @@ KITH_API kith_err kith_session_close(kith_session *session, uint32_t flush_ms);
 
 /* Tries at once what would otherwise be tried later: listeners and dials that wait, and connecting
  * again to peers that are INTERRUPTED; pauses begin small again. Listeners that still wait say so
- * (KITH_LISTENER_WAITING). For a button "try again": when the network of this machine changes, Kith
- * does so by itself.
+ * (KITH_LISTENER_WAITING). What is advertised is announced anew, what is browsed for is asked for
+ * anew, and who was found and could not be reached is tried again. For a button "try again": when
+ * the network of this machine changes, Kith does so by itself.
  * @thread loop
  * @errors INVALID session is NULL; STATE the session is suspended; CLOSED; THREAD */
 KITH_API kith_err kith_retry(kith_session *session);
@@ -722,7 +723,8 @@ KITH_API kith_err kith_retry(kith_session *session);
  * taken as always, as far as the program still runs: listeners stay open, and connections are kept
  * as they are, because most rests are short and then nobody notices. A peer whose connection is
  * silent for longer than *its* idle pings allow waits for this one, as long as the resume window of
- * both says. What is opened meanwhile is tried once. Calling again changes nothing.
+ * both says. What is opened meanwhile is tried once. What is advertised is taken off the air, and
+ * nobody is looked for, found or lost. Calling again changes nothing.
  * @thread loop
  * @errors INVALID session is NULL; CLOSED; THREAD */
 KITH_API kith_err kith_session_suspend(kith_session *session);
@@ -730,8 +732,10 @@ KITH_API kith_err kith_session_suspend(kith_session *session);
 /* The application is back. At once every connection is asked for a sign of life (one that has none
  * is lost after 6 s), listeners are looked at and opened anew where the system took them away, and
  * all is tried again as by kith_retry(); peers that are INTERRUPTED have their whole
- * resume_window_ms. Without kith_session_suspend() before, nothing happens: where the machine
- * slept, or the program was stopped, Kith notices by itself (KITH_NETWORK_WOKE).
+ * resume_window_ms. What is advertised is on the air again, by another random name and tag where
+ * none was chosen, and who was found has 3 s to be seen again. Without kith_session_suspend()
+ * before, nothing happens: where the machine slept, or the program was stopped, Kith notices by
+ * itself (KITH_NETWORK_WOKE).
  * @thread loop
  * @errors INVALID session is NULL; CLOSED; THREAD */
 KITH_API kith_err kith_session_wake(kith_session *session);
@@ -986,6 +990,15 @@ KITH_API KITH_MUST_USE kith_err kith_dial_invitation(kith_session *session, cons
 /* ---------------------------------------------------------------------------------------------- */
 /* Finding each other */
 
+/* Who speaks multicast DNS for this program. */
+typedef enum kith_stack {
+    KITH_STACK_OWN = 0,   /* Kith does, in this process: no daemon, nothing of this machine is told.
+                             In a build that cannot, as KITH_STACK_SYSTEM */
+    KITH_STACK_SYSTEM = 1 /* the system's service (Avahi), so that there is one for all programs;
+                             Kith's own while that does not run or takes no requests. Calls to it
+                             wait for its answer, so choose it where it is trusted to give one */
+} kith_stack;
+
 /* How a session is made known on the local network. Zero is a good default. */
 typedef struct kith_advertise_options {
     size_t size;         /* sizeof(kith_advertise_options) */
@@ -999,11 +1012,12 @@ typedef struct kith_advertise_options {
     const char *interfaces; /* which network interfaces, by name: words separated by ',', '*' stands
                                for any characters, '!' excludes: "eth*,wlan0" or "!docker*"; NULL:
                                all but point-to-point ones */
+    kith_stack stack;       /* a program that both advertises and browses chooses the same */
 } kith_advertise_options;
 
 #define KITH_ADVERTISE_OPTIONS_INIT                                                                \
     {                                                                                              \
-        sizeof(kith_advertise_options), NULL, NULL, NULL, NULL, 0, NULL                            \
+        sizeof(kith_advertise_options), NULL, NULL, NULL, NULL, 0, NULL, KITH_STACK_OWN            \
     }
 
 /* Makes this session known to those nearby who look for sessions of its name: every port that it
@@ -1045,11 +1059,13 @@ typedef struct kith_browse_options {
     const char *const *urls;        /* not NULL: instead of the network a list of addresses, as for
                                        kith_dial_open(); each is FOUND at once and never LOST */
     size_t url_count;               /* 1 to 64 with urls */
+    kith_stack stack;               /* as in kith_advertise_options */
 } kith_browse_options;
 
 #define KITH_BROWSE_OPTIONS_INIT                                                                   \
     {                                                                                              \
-        sizeof(kith_browse_options), NULL, NULL, NULL, 0, KITH_AUTO_CONNECT_OFF, NULL, 0           \
+        sizeof(kith_browse_options), NULL, NULL, NULL, 0, KITH_AUTO_CONNECT_OFF, NULL, 0,          \
+            KITH_STACK_OWN                                                                         \
     }
 
 /* Looks for others nearby until it is closed. This session itself is never found. At most 1024 are

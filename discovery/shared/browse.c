@@ -4,33 +4,15 @@
  * itself, and for as long as it is there: so changes come by themselves. Services without number
  * are asked for no more details than there is room for.
  */
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <avahi-common/error.h>
 
 #include "base/err.h"
-#include "base/ip.h"
-#include "discovery/mdns/inside.h"
+#include "discovery/shared/multicast.h"
 
-struct resolver {
-    struct kith_node node;
-    struct kith__mdns_query *query;
-    AvahiSServiceResolver *resolver;
-    uint64_t number;
-    AvahiIfIndex interface;
-    AvahiProtocol protocol;
-    int is_told;
-    char name[256];
-};
-
-static struct kith__mdns_finder *finder_of(const struct kith__mdns_query *query)
-{
-    return (struct kith__mdns_finder *)query->base.finder;
-}
-
-static void unsee(struct resolver *resolver)
+static void unsee(struct kith__mdns_resolver *resolver)
 {
     if (resolver->is_told) {
         resolver->is_told = 0;
@@ -38,11 +20,11 @@ static void unsee(struct resolver *resolver)
     }
 }
 
-static void resolver_free(struct resolver *resolver)
+static void resolver_free(struct kith__mdns_resolver *resolver)
 {
-    struct kith__mdns_finder *finder = finder_of(resolver->query);
+    struct kith__mdns_finder *finder = kith__mdns_finder_of_query(resolver->query);
     if (resolver->resolver != NULL) {
-        avahi_s_service_resolver_free(resolver->resolver);
+        finder->stack->resolver_free(resolver->resolver);
     }
     kith_list_remove(&resolver->node);
     finder->resolver_count--;
@@ -52,23 +34,18 @@ static void resolver_free(struct resolver *resolver)
 /* ---- details ----------------------------------------------------------------------------------
  */
 
-static void see(struct resolver *resolver, const AvahiAddress *address, uint16_t port,
+static void see(struct kith__mdns_resolver *resolver, const AvahiAddress *address, uint16_t port,
                 AvahiStringList *txt)
 {
-    const struct kith__mdns_finder *finder = finder_of(resolver->query);
-    const struct kith__mdns_address *own =
-        kith__mdns_interface(&finder->addresses, resolver->interface);
+    const struct kith__mdns_finder *finder = kith__mdns_finder_of_query(resolver->query);
     uint8_t bytes[KITH_TXT_BYTES_MAX];
-    char host[KITH_IP_TEXT_BYTES], interface[IF_NAMESIZE];
+    char host[KITH_IP_TEXT_BYTES];
     struct kith_sighting sighting = {
         .number = resolver->number,
         .protocol = resolver->query->protocol,
         .instance = resolver->name,
         .instance_bytes = strlen(resolver->name),
-        .host = host,
         .port = port,
-        .is_here = own != NULL && own->is_loopback,
-        .is_near = kith__mdns_is_near(&finder->addresses, resolver->interface, address),
         .txt = bytes,
     };
     if (avahi_string_list_serialize(txt, NULL, 0) > sizeof bytes) {
@@ -76,25 +53,16 @@ static void see(struct resolver *resolver, const AvahiAddress *address, uint16_t
         return; /* no peer of ours says that much */
     }
     sighting.txt_bytes = avahi_string_list_serialize(txt, bytes, sizeof bytes);
-    avahi_address_snprint(host, sizeof host, address);
-    if (address->proto == AVAHI_PROTO_INET6 && kith_ip_scope(host) == KITH_IP_LINK_LOCAL &&
-        if_indextoname((unsigned)resolver->interface, interface) != NULL) {
-        size_t length = strlen(host);
-        snprintf(host + length, sizeof host - length, "%%%s", interface);
-    }
+    kith__own_addresses_place(&finder->addresses, resolver->interface,
+                              address->proto == AVAHI_PROTO_INET6, address->data.data, host,
+                              &sighting);
     resolver->is_told = 1;
     kith_up_sighted(&resolver->query->base, &sighting);
 }
 
-static void on_resolved(AvahiSServiceResolver *avahi, AvahiIfIndex interface,
-                        AvahiProtocol protocol, AvahiResolverEvent event, const char *name,
-                        const char *type, const char *domain, const char *host_name,
-                        const AvahiAddress *address, uint16_t port, AvahiStringList *txt,
-                        AvahiLookupResultFlags flags, void *user)
+void kith__mdns_on_resolved(struct kith__mdns_resolver *resolver, AvahiResolverEvent event,
+                            const AvahiAddress *address, uint16_t port, AvahiStringList *txt)
 {
-    struct resolver *resolver = user;
-    (void)avahi, (void)interface, (void)protocol, (void)name, (void)type, (void)domain;
-    (void)host_name, (void)flags;
     if (event == AVAHI_RESOLVER_FOUND && address != NULL) {
         see(resolver, address, port, txt);
         return;
@@ -102,7 +70,7 @@ static void on_resolved(AvahiSServiceResolver *avahi, AvahiIfIndex interface,
     /* It does not answer any more, or not yet: its details have run out before its name does. What
      * comes later is heard, unless others need the room. */
     unsee(resolver);
-    if (finder_of(resolver->query)->resolver_count > KITH_MDNS_RESOLVERS_MAX / 2) {
+    if (kith__mdns_finder_of_query(resolver->query)->resolver_count > KITH_MDNS_RESOLVERS_MAX / 2) {
         resolver_free(resolver);
     }
 }
@@ -110,11 +78,12 @@ static void on_resolved(AvahiSServiceResolver *avahi, AvahiIfIndex interface,
 /* ---- names ------------------------------------------------------------------------------------
  */
 
-static struct resolver *find(const struct kith__mdns_query *query, AvahiIfIndex interface,
-                             AvahiProtocol protocol, const char *name)
+static struct kith__mdns_resolver *find(const struct kith__mdns_query *query,
+                                        AvahiIfIndex interface, AvahiProtocol protocol,
+                                        const char *name)
 {
     for (struct kith_node *at = query->resolvers.next; at != &query->resolvers; at = at->next) {
-        struct resolver *resolver = KITH_CONTAINER(at, struct resolver, node);
+        struct kith__mdns_resolver *resolver = KITH_CONTAINER(at, struct kith__mdns_resolver, node);
         if (resolver->interface == interface && resolver->protocol == protocol &&
             strcmp(resolver->name, name) == 0) {
             return resolver;
@@ -126,11 +95,11 @@ static struct resolver *find(const struct kith__mdns_query *query, AvahiIfIndex 
 static void appeared(struct kith__mdns_query *query, AvahiIfIndex interface, AvahiProtocol protocol,
                      const char *name, const char *domain)
 {
-    struct kith__mdns_finder *finder = finder_of(query);
-    struct resolver *resolver;
+    struct kith__mdns_finder *finder = kith__mdns_finder_of_query(query);
+    struct kith__mdns_resolver *resolver;
     if (finder->resolver_count >= KITH_MDNS_RESOLVERS_MAX ||
         strlen(name) >= sizeof resolver->name ||
-        kith__mdns_interface(&finder->addresses, interface) == NULL ||
+        kith__own_interface(&finder->addresses, interface) == NULL ||
         find(query, interface, protocol, name) != NULL) {
         return;
     }
@@ -145,22 +114,18 @@ static void appeared(struct kith__mdns_query *query, AvahiIfIndex interface, Ava
     strcpy(resolver->name, name);
     kith_list_append(&query->resolvers, &resolver->node);
     finder->resolver_count++;
-    resolver->resolver =
-        avahi_s_service_resolver_new(finder->server, interface, protocol, name, query->type, domain,
-                                     protocol, 0, on_resolved, resolver);
+    resolver->resolver = finder->stack->resolver_new(finder, resolver, domain);
     if (resolver->resolver == NULL) {
         resolver_free(resolver);
     }
 }
 
-static void on_browser(AvahiSServiceBrowser *browser, AvahiIfIndex interface,
-                       AvahiProtocol protocol, AvahiBrowserEvent event, const char *name,
-                       const char *type, const char *domain, AvahiLookupResultFlags flags,
-                       void *user)
+void kith__mdns_on_browser(struct kith__mdns_query *query, AvahiIfIndex interface,
+                           AvahiProtocol protocol, AvahiBrowserEvent event, const char *name,
+                           const char *domain)
 {
-    struct kith__mdns_query *query = user;
-    struct resolver *resolver;
-    (void)browser, (void)type, (void)flags;
+    struct kith__mdns_finder *finder = kith__mdns_finder_of_query(query);
+    struct kith__mdns_resolver *resolver;
     switch (event) {
     case AVAHI_BROWSER_NEW:
         appeared(query, interface, protocol, name, domain);
@@ -173,8 +138,8 @@ static void on_browser(AvahiSServiceBrowser *browser, AvahiIfIndex interface,
         }
         break;
     case AVAHI_BROWSER_FAILURE:
-        kith_up_finder_down(query->base.finder, KITH_ERR_IO,
-                            avahi_strerror(avahi_server_errno(finder_of(query)->server)));
+        kith_up_finder_down(&finder->base, KITH_ERR_IO,
+                            avahi_strerror(finder->stack->error(finder)));
         break;
     case AVAHI_BROWSER_CACHE_EXHAUSTED:
     case AVAHI_BROWSER_ALL_FOR_NOW:
@@ -187,24 +152,24 @@ static void on_browser(AvahiSServiceBrowser *browser, AvahiIfIndex interface,
 
 kith_err kith__mdns_search(struct kith__mdns_query *query)
 {
-    AvahiServer *server = finder_of(query)->server;
-    query->browser = avahi_s_service_browser_new(server, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC,
-                                                 query->searched, NULL, 0, on_browser, query);
+    struct kith__mdns_finder *finder = kith__mdns_finder_of_query(query);
+    query->browser = finder->stack->browser_new(finder, query);
     return query->browser != NULL ? KITH_OK
-                                  : kith__mdns_fail("browsing", avahi_server_errno(server));
+                                  : kith__mdns_fail("browsing", finder->stack->error(finder));
 }
 
 void kith__mdns_unsearch(struct kith__mdns_query *query, int tell)
 {
     while (!kith_list_empty(&query->resolvers)) {
-        struct resolver *resolver = KITH_CONTAINER(query->resolvers.next, struct resolver, node);
+        struct kith__mdns_resolver *resolver =
+            KITH_CONTAINER(query->resolvers.next, struct kith__mdns_resolver, node);
         if (tell) {
             unsee(resolver);
         }
         resolver_free(resolver);
     }
     if (query->browser != NULL) {
-        avahi_s_service_browser_free(query->browser);
+        kith__mdns_finder_of_query(query)->stack->browser_free(query->browser);
         query->browser = NULL;
     }
 }

@@ -13,15 +13,7 @@
 #include <avahi-common/malloc.h>
 
 #include "base/err.h"
-#include "discovery/mdns/inside.h"
-
-static struct kith__mdns_finder *finder_of(const struct kith__mdns_advert *advert)
-{
-    return (struct kith__mdns_finder *)advert->base.finder;
-}
-
-static void on_group(AvahiServer *server, AvahiSEntryGroup *group, AvahiEntryGroupState state,
-                     void *user);
+#include "discovery/shared/multicast.h"
 
 /* ---- what is in it ----------------------------------------------------------------------------
  */
@@ -38,7 +30,7 @@ static int is_bound_to(const struct kith__mdns_advert *advert, const AvahiAddres
     return strcmp(text, host) == 0;
 }
 
-static void add_interface(struct kith__mdns_advert *advert, AvahiIfIndex interface)
+static void add_interface(struct kith__mdns_advert *advert, int interface)
 {
     for (size_t i = 0; i < advert->interface_count; i++) {
         if (advert->interfaces[i] == interface) {
@@ -50,34 +42,29 @@ static void add_interface(struct kith__mdns_advert *advert, AvahiIfIndex interfa
 
 static int add_addresses(struct kith__mdns_advert *advert)
 {
-    const struct kith__mdns_finder *finder = finder_of(advert);
+    const struct kith__mdns_finder *finder = kith__mdns_finder_of_advert(advert);
     int error = AVAHI_OK;
     advert->interface_count = 0;
     for (size_t i = 0; i < finder->addresses.count && error >= 0; i++) {
-        const struct kith__mdns_address *own = &finder->addresses.list[i];
-        if (is_bound_to(advert, &own->address)) {
-            error =
-                avahi_server_add_address(finder->server, advert->group, own->interface,
-                                         AVAHI_PROTO_UNSPEC, AVAHI_PUBLISH_NO_REVERSE,
-                                         advert->machine, (AvahiAddress *)(uintptr_t)&own->address);
+        const struct kith__own_address *own = &finder->addresses.list[i];
+        AvahiAddress address = {.proto = own->is_six ? AVAHI_PROTO_INET6 : AVAHI_PROTO_INET};
+        memcpy(address.data.data, own->bytes, own->is_six ? 16 : 4);
+        if (is_bound_to(advert, &address)) {
+            error = finder->stack->add_address(advert, own->interface, &address);
             add_interface(advert, own->interface);
         }
     }
     return error;
 }
 
-static int add_service(struct kith__mdns_advert *advert, AvahiIfIndex interface)
+static int add_service(struct kith__mdns_advert *advert, int interface)
 {
-    AvahiServer *server = finder_of(advert)->server;
-    int error = avahi_server_add_service_strlst(
-        server, advert->group, interface, AVAHI_PROTO_UNSPEC, 0, advert->instance, advert->type,
-        NULL, advert->machine, advert->port, advert->txt);
+    const struct kith__mdns_stack *stack = kith__mdns_finder_of_advert(advert)->stack;
+    int error = stack->add_service(advert, interface);
     for (size_t i = 0; i < advert->subtype_count && error >= 0; i++) {
         char subtype[80];
         snprintf(subtype, sizeof subtype, "_%s._sub.%s", advert->subtypes[i], advert->type);
-        error =
-            avahi_server_add_service_subtype(server, advert->group, interface, AVAHI_PROTO_UNSPEC,
-                                             0, advert->instance, advert->type, NULL, subtype);
+        error = stack->add_subtype(advert, interface, subtype);
     }
     return error;
 }
@@ -94,9 +81,22 @@ static int rename_instance(struct kith__mdns_advert *advert)
     return 1;
 }
 
+/* On all interfaces as one: of records that are alike on several, Avahi 0.8 takes back only the
+ * last one's when they are withdrawn, and everybody else would think it is still there. */
+static int is_everywhere(const struct kith__mdns_advert *advert)
+{
+    const struct kith__mdns_finder *finder = kith__mdns_finder_of_advert(advert);
+    return strcmp(advert->host, "*") == 0 &&
+           (finder->stack->is_bound || finder->base.interfaces[0] == '\0');
+}
+
 static int fill(struct kith__mdns_advert *advert)
 {
     int error = add_addresses(advert);
+    if (advert->interface_count > 0 && is_everywhere(advert)) {
+        advert->interfaces[0] = AVAHI_IF_UNSPEC;
+        advert->interface_count = 1;
+    }
     for (size_t i = 0; i < advert->interface_count && error >= 0; i++) {
         error = add_service(advert, advert->interfaces[i]);
     }
@@ -105,20 +105,21 @@ static int fill(struct kith__mdns_advert *advert)
 
 kith_err kith__mdns_publish(struct kith__mdns_advert *advert)
 {
-    AvahiServer *server = finder_of(advert)->server;
+    struct kith__mdns_finder *finder = kith__mdns_finder_of_advert(advert);
+    const struct kith__mdns_stack *stack = finder->stack;
     int error = AVAHI_OK;
     if (advert->group == NULL) {
-        advert->group = avahi_s_entry_group_new(server, on_group, advert);
+        advert->group = stack->group_new(finder, advert);
         if (advert->group == NULL) {
-            return kith__mdns_fail("publishing", avahi_server_errno(server));
+            return kith__mdns_fail("publishing", stack->error(finder));
         }
     }
     do { /* a name that another one of this very server has is refused at once */
-        avahi_s_entry_group_reset(advert->group);
+        stack->group_reset(advert->group);
         error = fill(advert);
     } while (error == AVAHI_ERR_COLLISION && rename_instance(advert));
     if (error >= 0 && advert->interface_count > 0) {
-        error = avahi_s_entry_group_commit(advert->group);
+        error = stack->group_commit(advert->group);
     }
     return error >= 0 ? KITH_OK : kith__mdns_fail("publishing", error);
 }
@@ -126,28 +127,26 @@ kith_err kith__mdns_publish(struct kith__mdns_advert *advert)
 void kith__mdns_unpublish(struct kith__mdns_advert *advert)
 {
     if (advert->group != NULL) {
-        avahi_s_entry_group_free(advert->group);
+        kith__mdns_finder_of_advert(advert)->stack->group_free(advert->group);
         advert->group = NULL;
     }
 }
 
-static void on_group(AvahiServer *server, AvahiSEntryGroup *group, AvahiEntryGroupState state,
-                     void *user)
+void kith__mdns_on_group(struct kith__mdns_advert *advert, AvahiEntryGroupState state)
 {
-    struct kith__mdns_advert *advert = user;
-    (void)group;
+    struct kith__mdns_finder *finder = kith__mdns_finder_of_advert(advert);
     switch (state) {
     case AVAHI_ENTRY_GROUP_ESTABLISHED:
         kith_up_advertised(&advert->base, advert->instance);
         break;
     case AVAHI_ENTRY_GROUP_COLLISION:
         if (!rename_instance(advert) || kith__mdns_publish(advert) != KITH_OK) {
-            kith_up_finder_down(advert->base.finder, KITH_ERR_NOMEM, "no other name was found");
+            kith_up_finder_down(&finder->base, KITH_ERR_NOMEM, "no other name was found");
         }
         break;
     case AVAHI_ENTRY_GROUP_FAILURE:
-        kith_up_finder_down(advert->base.finder, KITH_ERR_IO,
-                            avahi_strerror(avahi_server_errno(server)));
+        kith_up_finder_down(&finder->base, KITH_ERR_IO,
+                            avahi_strerror(finder->stack->error(finder)));
         break;
     case AVAHI_ENTRY_GROUP_UNCOMMITED:
     case AVAHI_ENTRY_GROUP_REGISTERING:
@@ -207,9 +206,7 @@ kith_err kith__mdns_update(struct kith_advert *base, const uint8_t *txt, size_t 
         return err;
     }
     for (size_t i = 0; i < advert->interface_count && error >= 0; i++) {
-        error = avahi_server_update_service_txt_strlst(
-            finder_of(advert)->server, advert->group, advert->interfaces[i], AVAHI_PROTO_UNSPEC, 0,
-            advert->instance, advert->type, NULL, advert->txt);
+        error = kith__mdns_finder_of_advert(advert)->stack->update(advert, advert->interfaces[i]);
     }
     return error >= 0 ? KITH_OK : kith__mdns_fail("publishing", error);
 }

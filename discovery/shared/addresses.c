@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * addresses.c: the interfaces and addresses of this machine, as far as they may be used. Sends
- * nothing.
+ * addresses.c: see addresses.h.
  */
 #define _DEFAULT_SOURCE /* IFF_UP */
+#include "discovery/shared/addresses.h"
+
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "discovery/mdns/inside.h"
+#include "base/ip.h"
 
 /* ---- which interfaces -------------------------------------------------------------------------
  */
@@ -68,7 +71,7 @@ static unsigned bits_of(const uint8_t *mask, size_t count)
     return bits;
 }
 
-static int take(const struct ifaddrs *one, struct kith__mdns_address *out)
+static int take(const struct ifaddrs *one, struct kith__own_address *out)
 {
     struct sockaddr_in four, four_mask = {0};
     struct sockaddr_in6 six, six_mask = {0};
@@ -78,15 +81,14 @@ static int take(const struct ifaddrs *one, struct kith__mdns_address *out)
         return 0;
     }
     strcpy(out->name, one->ifa_name);
-    out->interface = (AvahiIfIndex)if_nametoindex(one->ifa_name);
+    out->interface = (int)if_nametoindex(one->ifa_name);
     out->is_loopback = (one->ifa_flags & IFF_LOOPBACK) != 0;
     if (one->ifa_addr->sa_family == AF_INET) {
         memcpy(&four, one->ifa_addr, sizeof four);
         if (one->ifa_netmask != NULL) {
             memcpy(&four_mask, one->ifa_netmask, sizeof four_mask);
         }
-        out->address.proto = AVAHI_PROTO_INET;
-        memcpy(&out->address.data.ipv4, &four.sin_addr, 4);
+        memcpy(out->bytes, &four.sin_addr, 4);
         out->prefix = bits_of((const uint8_t *)&four_mask.sin_addr, 4);
         return out->interface > 0;
     }
@@ -95,15 +97,15 @@ static int take(const struct ifaddrs *one, struct kith__mdns_address *out)
         if (one->ifa_netmask != NULL) {
             memcpy(&six_mask, one->ifa_netmask, sizeof six_mask);
         }
-        out->address.proto = AVAHI_PROTO_INET6;
-        memcpy(&out->address.data.ipv6, &six.sin6_addr, 16);
+        out->is_six = 1;
+        memcpy(out->bytes, &six.sin6_addr, 16);
         out->prefix = bits_of((const uint8_t *)&six_mask.sin6_addr, 16);
         return out->interface > 0;
     }
     return 0;
 }
 
-int kith__mdns_addresses_read(const char *interfaces, struct kith__mdns_addresses *out)
+int kith__own_addresses_read(const char *interfaces, struct kith__own_addresses *out)
 {
     struct ifaddrs *all = NULL;
     memset(out, 0, sizeof *out);
@@ -123,7 +125,7 @@ int kith__mdns_addresses_read(const char *interfaces, struct kith__mdns_addresse
     return 1;
 }
 
-static int has_interface(const struct kith__mdns_addresses *addresses, const char *name)
+static int has_interface(const struct kith__own_addresses *addresses, const char *name)
 {
     for (size_t i = 0; i < addresses->count; i++) {
         if (strcmp(addresses->list[i].name, name) == 0) {
@@ -133,8 +135,8 @@ static int has_interface(const struct kith__mdns_addresses *addresses, const cha
     return 0;
 }
 
-int kith__mdns_same_interfaces(const struct kith__mdns_addresses *a,
-                               const struct kith__mdns_addresses *b)
+int kith__own_addresses_same_interfaces(const struct kith__own_addresses *a,
+                                        const struct kith__own_addresses *b)
 {
     for (size_t i = 0; i < a->count; i++) {
         if (!has_interface(b, a->list[i].name)) {
@@ -149,8 +151,8 @@ int kith__mdns_same_interfaces(const struct kith__mdns_addresses *a,
     return 1;
 }
 
-const struct kith__mdns_address *kith__mdns_interface(const struct kith__mdns_addresses *addresses,
-                                                      AvahiIfIndex interface)
+const struct kith__own_address *kith__own_interface(const struct kith__own_addresses *addresses,
+                                                    int interface)
 {
     for (size_t i = 0; i < addresses->count; i++) {
         if (addresses->list[i].interface == interface) {
@@ -160,12 +162,8 @@ const struct kith__mdns_address *kith__mdns_interface(const struct kith__mdns_ad
     return NULL;
 }
 
-static int same_network(const AvahiAddress *a, const AvahiAddress *b, unsigned prefix)
+static int same_network(const uint8_t *x, const uint8_t *y, unsigned prefix)
 {
-    const uint8_t *x = a->data.data, *y = b->data.data;
-    if (a->proto != b->proto) {
-        return 0;
-    }
     for (unsigned bit = 0; bit < prefix; bit++) {
         if (((x[bit / 8] ^ y[bit / 8]) >> (7 - bit % 8) & 1) != 0) {
             return 0;
@@ -174,14 +172,31 @@ static int same_network(const AvahiAddress *a, const AvahiAddress *b, unsigned p
     return prefix > 0;
 }
 
-int kith__mdns_is_near(const struct kith__mdns_addresses *addresses, AvahiIfIndex interface,
-                       const AvahiAddress *address)
+int kith__own_addresses_near(const struct kith__own_addresses *addresses, int interface, int is_six,
+                             const uint8_t *bytes)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        const struct kith__mdns_address *own = &addresses->list[i];
-        if (own->interface == interface && same_network(&own->address, address, own->prefix)) {
+        const struct kith__own_address *own = &addresses->list[i];
+        if (own->interface == interface && own->is_six == is_six &&
+            same_network(own->bytes, bytes, own->prefix)) {
             return 1;
         }
     }
     return 0;
+}
+
+void kith__own_addresses_place(const struct kith__own_addresses *addresses, int interface,
+                               int is_six, const uint8_t *bytes, char *host,
+                               struct kith_sighting *out)
+{
+    const struct kith__own_address *own = kith__own_interface(addresses, interface);
+    host[0] = '\0';
+    (void)inet_ntop(is_six ? AF_INET6 : AF_INET, bytes, host, KITH_IP_TEXT_BYTES);
+    if (own != NULL && kith_ip_scope(host) == KITH_IP_LINK_LOCAL && is_six) {
+        size_t length = strlen(host);
+        snprintf(host + length, KITH_IP_TEXT_BYTES - length, "%%%s", own->name);
+    }
+    out->host = host;
+    out->is_here = own != NULL && own->is_loopback;
+    out->is_near = kith__own_addresses_near(addresses, interface, is_six, bytes);
 }

@@ -6,7 +6,7 @@
  */
 #include <sys/time.h>
 
-#include "discovery/mdns/inside.h"
+#include "discovery/shared/multicast.h"
 
 struct AvahiWatch {
     struct kith_watch watch;
