@@ -672,12 +672,18 @@ void sim_actors_init(struct sim *sim)
     sim_actors_tend(sim);
 }
 
+int sim_half_connected(const struct sim_half *half)
+{
+    const struct sim_half *other = half->other;
+    return other->session == other->actor->number && other->state == SIM_HALF_CONNECTED &&
+           !half->is_interrupted && !other->is_interrupted;
+}
+
 int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *to)
 {
     for (const struct sim_half *half = from->halves; half != NULL; half = half->next) {
         if (half->other->session == to->number) {
-            return half->other->state == SIM_HALF_CONNECTED && !half->is_interrupted &&
-                   !half->other->is_interrupted;
+            return sim_half_connected(half);
         }
     }
     return 0;

@@ -109,6 +109,8 @@ void sim_actor_forget_urls(struct sim_actor *actor);
 
 /* Dials, listens and opens what should be there and is not. */
 void sim_actors_tend(struct sim *sim);
+/* 1 when both ends see the connection, and it is to a session that is still there. */
+int sim_half_connected(const struct sim_half *half);
 /* 1 when from and to are connected with each other, as both see it. */
 int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *to);
 

@@ -119,7 +119,7 @@ static int is_full(struct sim *sim)
     for (size_t i = 0; i < sim->actor_count; i++) {
         size_t count = 0;
         for (const struct sim_half *at = sim->actors[i].halves; at != NULL; at = at->next) {
-            count += (size_t)sim_actors_connected(&sim->actors[i], at->other->actor);
+            count += (size_t)sim_half_connected(at);
         }
         if (count != sim->actor_count - 1) {
             return 0;
