@@ -227,8 +227,8 @@ struct kith_driver {
 
     /* The network has changed: this side's way to the other may be another one now. A transport
      * whose links can move (QUIC) moves the link there, and nobody is called up for that; whether
-     * it works, the core finds out by itself. Legal in every state. NULL: links of this driver
-     * stay where they are. */
+     * it works, the core finds out by itself. Legal in every state, but never inside an up-call.
+     * NULL: links of this driver stay where they are. */
     void (*look)(struct kith_link *link);
 
     /* Whether these certificates and keys can be used. KEY with a detail, NOMEM. NULL: a driver
