@@ -7,7 +7,7 @@
 # are those of Debian's packages.
 kith_tools_build="gcc libc6-dev cmake ninja-build make pkg-config autoconf automake libtool patch
     ca-certificates libuv1-dev libavahi-core-dev"
-kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin
+kith_tools_test="g++ libcriterion-dev libqrencode-dev mandoc python3 openssl gnutls-bin libgnutls28-dev
     nodejs node-ws python3-websockets python3-zeroconf iproute2 libdbus-1-dev
     libavahi-compat-libdnssd-dev"
 # For tests/checks/portability: compilers for other machines, and what runs their programs.
@@ -31,6 +31,7 @@ kith_tool_works() {
     libcriterion-dev) pkg-config --exists criterion ;;
     iproute2) command -v ip ;;
     gnutls-bin) command -v gnutls-cli ;;
+    libgnutls28-dev) pkg-config --exists gnutls ;;
     nodejs) node -e 'process.exit(parseInt(process.versions.node) < 16 ? 1 : 0)' ;;
     node-ws) NODE_PATH=${NODE_PATH:-}:/usr/share/nodejs node -e 'require("ws")' ;;
     gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;

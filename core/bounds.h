@@ -174,6 +174,9 @@ enum {
     /* Links that came in and are shaking hands, per session: from so many on, a stranger must show
        that it is where it says (RFC 9000 §8.1.2). Half of KITH_LINKS_PENDING_MAX. */
     KITH_QUIC_RETRY_LINKS = 32,
+    /* And in a second: what a first packet costs that leads nowhere is two dozen allocations, and
+       everybody can send one in anybody's name. */
+    KITH_QUIC_UNPROVED_PER_S_MAX = 250,
     /* Such a proof is good for so long: a round trip to the moon and some loss. */
     KITH_QUIC_RETRY_MS = 10000,
     /* A link that has ended repeats its goodbye to whoever did not hear it and sends something, for

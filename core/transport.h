@@ -16,8 +16,9 @@
  *
  * Re-entrancy: calls down never call up inline; a driver puts the consequence off with kith_defer()
  * or waits for its socket. Up-calls may call down inline (an up-call may close the link it is
- * about), but never come inside another up-call; kith_up_key_find(), kith_up_key_dial() and
- * kith_up_accept_after_ms(), which only ask, may come anywhere.
+ * about), but never come inside another up-call; kith_up_key_find(), kith_up_key_dial(),
+ * kith_up_accept_after_ms() and kith_up_is_suspect(), which only ask, may come anywhere, as may
+ * kith_up_stray().
  *
  * What a link carries, by the driver's capabilities
  *   control    always: one reliable ordered byte stream each way; kith_up_pull(), kith_up_rx()
@@ -78,9 +79,12 @@ struct kith_pki {
 struct kith_endpoint {
     const struct kith_driver *driver;
     struct kith_env *env;
-    void *session;              /* the core's */
-    kith_security security;     /* of the session */
-    uint32_t handshake_ms;      /* deadline of the transport's own handshake, both sides */
+    void *session;          /* the core's */
+    kith_security security; /* of the session */
+    uint32_t handshake_ms;  /* deadline of the transport's own handshake, both sides */
+    uint8_t secret[32];     /* nobody else knows it; the same whenever the session's identity is:
+                               for what a program that was restarted says to those who knew it
+                               before (RFC 9000 §10.3.2) */
     const struct kith_pki *pki; /* with KITH_SECURITY_PKI; else NULL */
 };
 
@@ -94,7 +98,8 @@ struct kith_link {
     void *conn; /* the core's */
 };
 
-/* What is known of a link that is up. Texts live as long as the link. */
+/* What is known of a link that is up. Texts live as long as the link; its addresses change with
+ * kith_up_moved(). */
 struct kith_link_info {
     enum kith_channel channel;
     uint16_t tls_version;       /* 0x0304; 0 = none */
@@ -212,6 +217,12 @@ struct kith_driver {
      * Legal in every state. NULL without KITH_DRIVER_DATAGRAMS. */
     size_t (*datagram_max)(struct kith_link *link);
 
+    /* The network has changed: this side's way to the other may be another one now. A transport
+     * whose links can move (QUIC) moves the link there, and nobody is called up for that; whether
+     * it works, the core finds out by itself. Legal in every state. NULL: links of this driver
+     * stay where they are. */
+    void (*look)(struct kith_link *link);
+
     /* Whether these certificates and keys can be used. KEY with a detail, NOMEM. NULL: a driver
      * without certificates. */
     kith_err (*check_pki)(const struct kith_pki *pki);
@@ -223,6 +234,11 @@ struct kith_driver {
  * left where it is before asking again. For drivers whose system keeps connections until they are
  * accepted: there a crowd costs nothing, and keeps its order. */
 uint32_t kith_up_accept_after_ms(struct kith_port *port);
+
+/* Whether connections from an address failed lately, so often that few are taken from there. For
+ * drivers whose strangers may forge their addresses: who is told so proves it first, or others
+ * could have somebody kept out. */
+int kith_up_is_suspect(struct kith_port *port, const char *remote_address);
 
 /* A connection came in; nothing is known of it yet. Gives the link's zeroed driver state, public
  * part filled in, or NULL: then the driver closes the connection at once and forgets it. The core
@@ -276,6 +292,10 @@ int kith_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, siz
 /* A datagram that came. Borrowed for the call. */
 void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
 
+/* The other side of a link that is up is at another address now, and has proved it. What info()
+ * gives as remote_address is this text already. Never after close(). */
+void kith_up_moved(struct kith_link *link, const char *remote_address);
+
 /* The link is gone, for whatever reason: exactly once for each link accepted or dialled, also after
  * close(). All lent bytes are the core's again. Calls down are legal until the turn ends, and do
  * nothing. reason is one of LOST (or LOCAL after close()), TIMEOUT, REFUSED, UNREACHABLE (no way to
@@ -286,6 +306,11 @@ void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t co
  * kith_reason_from_wire() makes of it. detail: one sentence for a person, borrowed, never empty, no
  * secrets. */
 void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail);
+
+/* For the session's counters: a packet that is nobody's, or a stranger that was asked where it is.
+ * May come anywhere. */
+enum kith_stray { KITH_STRAY_IGNORED, KITH_STRAY_ASKED };
+void kith_up_stray(struct kith_endpoint *endpoint, enum kith_stray what);
 
 /* The session's key of that identity, or NULL. Valid for the call. */
 const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *identity);

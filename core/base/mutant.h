@@ -35,6 +35,12 @@
     X(BACK_TO_TOLD, "back-to-told", "on a new link it goes back below what is freed")              \
     X(TELL_ONCE, "tell-once", "what was told on a link that died counts as told")                  \
     X(LATE_LINK, "late-link", "an association that ends leaves its links in handshake")            \
+    X(NO_PROBE, "no-probe", "whoever comes with a key puts out the one that is there, unasked")    \
+    X(DEAD_PAST, "dead-past", "one whose old link looks alive is refused without a question")      \
+    X(DEAF_PROBE, "deaf-probe", "the answer to a probe is not heard")                              \
+    X(ANY_PONG, "any-pong", "any PONG counts as the answer to a probe")                            \
+    X(FALSE_ANSWER, "false-answer", "a probe that was broken off counts as answered")              \
+    X(ONE_KEY, "one-key", "an ADOPT of another incarnation is one of this one")                    \
     X(LEAK_CREDIT, "leak-credit", "credit granted for a large message is not free again")          \
     X(LEAK_SHARE, "leak-share", "memory of a ticket stays counted when it is settled")             \
     X(LEAK_POOL, "leak-pool", "a peer that departs keeps its part of the pool of windows")         \

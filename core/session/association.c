@@ -129,6 +129,10 @@ static void set_conn(struct kith_peer *peer, struct kith_conn *conn)
     if (conn != NULL) {
         conn->peer = peer;
         conn->was_chosen = 1;
+        /* More is never granted at a time. DATA frames are never that small. */
+        if ((conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
+            conn->repeats_left_bytes = peer->session->config.budget_bytes;
+        }
     }
 }
 
@@ -342,6 +346,8 @@ static void decide(struct kith_conn *conn)
     struct kith_peer *peer = kith_peer_by_key(conn->session, conn->hello.key);
     if (peer == NULL) {
         begin(conn);
+    } else if (!kith_peer_is_link_of(peer, conn)) {
+        kith_restart_begin(peer, conn); /* another incarnation came in meanwhile */
     } else if (peer->conn == conn) {
         return;
     } else if (peer->conn == NULL) {
@@ -352,6 +358,7 @@ static void decide(struct kith_conn *conn)
 }
 
 static void take_adopt(struct kith_conn *conn, const struct kith_adopt *adopt);
+static void put_off(struct kith_conn *conn, const struct kith_adopt *adopt);
 
 /* A link has proved who is there. What the application has to say it says once INFO has told whom
  * it is asked about. */
@@ -561,6 +568,13 @@ static void take_adopt(struct kith_conn *conn, const struct kith_adopt *adopt)
     struct kith_session *session = conn->session;
     struct kith_peer *peer = kith_peer_by_key(session, conn->hello.key);
     uint8_t forgotten[KITH_FORGOTTEN_BYTES_MAX];
+    if (peer != NULL && !kith_peer_is_link_of(peer, conn) && !kith_mutant(ONE_KEY)) {
+        put_off(conn, adopt); /* another incarnation came in since this link has proved itself */
+        if (conn->state == KITH_CONN_AUTHENTICATED) {
+            kith_restart_begin(peer, conn);
+        }
+        return;
+    }
     if (session->state != KITH_SESSION_OPEN && (peer == NULL || peer->since != adopt->since)) {
         kith_conn_close(conn, KITH_REASON_LEFT, KITH_REASON_LEFT, "");
         return;

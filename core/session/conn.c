@@ -179,6 +179,18 @@ void kith_up_link(struct kith_link *link)
     kith_handshake_start(conn);
 }
 
+void kith_up_moved(struct kith_link *link, const char *remote_address)
+{
+    struct kith_conn *conn = link->conn;
+    if (conn->state == KITH_CONN_DOWN) {
+        return;
+    }
+    kith_log(conn->session->env, KITH_LOG_INFO, "%s is at %s now", conn->remote_address,
+             remote_address);
+    kith_text_copy(conn->remote_address, sizeof conn->remote_address, remote_address);
+    kith_network_moved(conn);
+}
+
 size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room)
 {
     return kith_schedule(link->conn, out, room);
@@ -369,6 +381,15 @@ int kith_conn_count_idle(struct kith_conn *conn)
     return 0;
 }
 
+int kith_conn_count_repeat(struct kith_conn *conn, size_t count)
+{
+    if (count > 0 && count <= conn->repeats_left_bytes) {
+        conn->repeats_left_bytes -= count;
+        return 0;
+    }
+    return kith_conn_count_idle(conn);
+}
+
 static int is_legal(const struct kith_conn *conn, uint64_t type)
 {
     if (type == KITH_FRAME_CLOSE) {
@@ -447,6 +468,14 @@ static int ends_association(kith_reason reason)
            reason != KITH_REASON_DUPLICATE;
 }
 
+/* Beside the link in use, what a chosen one says may be of an association before this one: who ends
+ * one says so on every link it has, and some are slower than others. */
+static int is_end_of(const struct kith_peer *peer, const struct kith_conn *conn, kith_reason reason)
+{
+    return ends_association(reason) ? peer->active == NULL || peer->active == conn
+                                    : peer->active == conn && peer->resume_window_ms == 0;
+}
+
 static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
 {
     char text[KITH_REASON_TEXT_BYTES_MAX + 1];
@@ -464,8 +493,7 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         kith_session_refused(conn->session, conn->remote_address, reason, "said by the other side");
     }
     peer = conn->peer;
-    if (peer != NULL &&
-        (ends_association(reason) || (peer->active == conn && peer->resume_window_ms == 0))) {
+    if (peer != NULL && is_end_of(peer, conn, reason)) {
         struct kith_conn *newcomer = kith_restart_end(peer);
         kith_text_copy(text, sizeof text, close.text);
         conn->peer = NULL; /* not only this link is lost, and not to a newcomer */
@@ -473,9 +501,12 @@ static void on_close(struct kith_conn *conn, const uint8_t *body, size_t length)
         conn->peer = peer;
         peer->probe.newcomer = newcomer;
         kith_peer_depart(peer, reason, text, KITH_REASON_LEFT);
-    } else {
-        close_link(conn, reason, reason, "", 1);
+        return;
     }
+    if (peer != NULL && peer->active != NULL && peer->active != conn && ends_association(reason)) {
+        kith_conn_probe(peer->active, 1); /* if it was meant, nobody answers there */
+    }
+    close_link(conn, reason, reason, "", 1);
 }
 
 void kith_conn_tell_wait(struct kith_conn *conn, uint32_t wait_ms)

@@ -86,6 +86,13 @@ int kith_gate_open(struct kith_session *session, const char *remote_address)
     return 1;
 }
 
+int kith_up_is_suspect(struct kith_port *port, const char *remote_address)
+{
+    struct kith_session *session = port->endpoint->session;
+    return kith_suspects_has(&session->suspects, kith_origin_of(remote_address),
+                             session->env->now_us);
+}
+
 uint32_t kith_up_accept_after_ms(struct kith_port *port)
 {
     struct kith_session *session = port->endpoint->session;

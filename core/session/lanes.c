@@ -124,7 +124,7 @@ static void keep(struct kith_conn *conn, uint64_t lane, uint64_t offset, const u
     }
     known = early->offset + early->count;
     if (offset > known || offset + count <= known) {
-        (void)kith_conn_count_idle(conn);
+        (void)kith_conn_count_repeat(conn, count);
         return;
     }
     skip = known - offset;

@@ -53,6 +53,9 @@ static void probe_all(struct kith_session *session, unsigned due)
 {
     for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
         struct kith_conn *conn = KITH_CONTAINER(at, struct kith_conn, node);
+        if (conn->driver->look != NULL) {
+            conn->driver->look(conn->link);
+        }
         if (kith_conn_is_in_use(conn)) {
             kith_conn_probe(conn, (due & KITH_NETWORK_DUE_WAKE) != 0);
         }
@@ -74,6 +77,14 @@ void kith_network_tell_path(struct kith_conn *conn)
 {
     if (!conn->is_path_told) {
         conn->is_path_told = 1;
+        tell(conn->session, KITH_NETWORK_PATH, conn->peer);
+    }
+}
+
+/* Who is not told yet that its peer is connected over it, is told where then. */
+void kith_network_moved(struct kith_conn *conn)
+{
+    if (conn->is_path_told && kith_conn_is_in_use(conn)) {
         tell(conn->session, KITH_NETWORK_PATH, conn->peer);
     }
 }

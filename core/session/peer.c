@@ -256,14 +256,15 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
         return;
     }
     if (lane < KITH_CHANNEL_COUNT && is_leftover(conn, &peer->rx[lane], offset, count)) {
-        (void)kith_conn_count_idle(conn);
+        (void)kith_conn_count_repeat(conn, count);
         return;
     }
     if (lane >= KITH_CHANNEL_COUNT || fin) {
         kith_conn_fail(conn, KITH_REASON_PROTOCOL, "DATA on a lane that was not opened");
         return;
     }
-    if (count > 0 && offset + count <= peer->rx[lane].received && kith_conn_count_idle(conn) != 0) {
+    if (count > 0 && offset + count <= peer->rx[lane].received &&
+        kith_conn_count_repeat(conn, count) != 0) {
         return;
     }
     verdict = kith_lane_rx_data(&peer->rx[lane], offset, bytes, count, deliver, &to);

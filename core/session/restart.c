@@ -9,6 +9,8 @@
  */
 #include <string.h>
 
+#include "base/err.h"
+#include "base/mutant.h"
 #include "bounds.h"
 #include "session/session.h"
 
@@ -59,7 +61,6 @@ static int start_probe(struct kith_peer *peer)
         kith_conn_fail(peer->probe.newcomer, KITH_REASON_INTERNAL, "no memory or randomness");
         return 1;
     }
-    peer->probe.begun_us = env->now_us;
     peer->probe.newcomer->wait_until_us = env->now_us + (uint64_t)ms * 1000;
     kith_conn_set_deadline(peer->probe.newcomer);
     kith_conn_tell_wait(peer->probe.newcomer, ms);
@@ -76,23 +77,37 @@ static int start_probe(struct kith_peer *peer)
     return is_here;
 }
 
+/* The peer has answered. Where this side has dialled the newcomer, that may have been the last
+ * words of a process that is gone: the dial goes on, and will find the one that is here. */
+static void refuse(struct kith_conn *newcomer, const char *why)
+{
+    if (newcomer->dial == NULL) {
+        kith_conn_fail(newcomer, KITH_REASON_ID_IN_USE, why);
+        return;
+    }
+    kith_text_copy(newcomer->detail, sizeof newcomer->detail,
+                   "another participant with that identity is here already");
+    kith_conn_close(newcomer, KITH_REASON_LOST, KITH_REASON_ID_IN_USE, "");
+}
+
 void kith_restart_begin(struct kith_peer *peer, struct kith_conn *newcomer)
 {
     struct kith_conn *before = peer->probe.newcomer;
     newcomer->gates |= KITH_GATE_PROBE;
-    if (!has_live_link(peer)) {
-        peer->probe.newcomer = newcomer;
-        kith_peer_depart(peer, KITH_REASON_RESTARTED, "", KITH_REASON_RESTARTED);
-        return;
-    }
     if (before != NULL) { /* one waits for each key; the one before is most likely dead */
         peer->probe.newcomer = newcomer;
         kith_conn_close(before, KITH_REASON_DUPLICATE, KITH_REASON_DUPLICATE, "");
         return;
     }
-    if (peer->probe.begun_us != 0 &&
-        peer->env->now_us - peer->probe.begun_us < (uint64_t)KITH_PROBE_PAUSE_MS * 1000) {
-        kith_conn_fail(newcomer, KITH_REASON_ID_IN_USE, "it has just answered");
+    if (!has_live_link(peer) || kith_mutant(NO_PROBE)) {
+        peer->probe.newcomer = newcomer;
+        kith_peer_depart(peer, KITH_REASON_RESTARTED, "", KITH_REASON_RESTARTED);
+        return;
+    }
+    if (kith_mutant(DEAD_PAST) ||
+        (peer->probe.answered_us != 0 &&
+         peer->env->now_us - peer->probe.answered_us < (uint64_t)KITH_PROBE_PAUSE_MS * 1000)) {
+        refuse(newcomer, "it has just answered");
         return;
     }
     peer->probe.newcomer = newcomer;
@@ -111,14 +126,16 @@ int kith_restart_answered(struct kith_conn *conn, const uint8_t *nonce)
     struct kith_peer *peer = kith_peer_by_key(conn->session, conn->hello.key);
     struct kith_conn *newcomer;
     if (peer == NULL || !kith_timer_is_set(&peer->probe.timer) || !is_old_link(peer, conn) ||
-        memcmp(nonce, peer->probe.nonce, KITH_PING_BYTES) != 0) {
+        (memcmp(nonce, peer->probe.nonce, KITH_PING_BYTES) != 0 && !kith_mutant(ANY_PONG)) ||
+        kith_mutant(DEAF_PROBE)) {
         return 0;
     }
     newcomer = peer->probe.newcomer;
     peer->probe.newcomer = NULL;
+    peer->probe.answered_us = peer->env->now_us;
     kith_timer_stop(peer->env, &peer->probe.timer);
     if (newcomer != NULL) {
-        kith_conn_fail(newcomer, KITH_REASON_ID_IN_USE, "the other one has answered");
+        refuse(newcomer, "the other one has answered");
     }
     return 1;
 }
@@ -131,10 +148,14 @@ void kith_restart_lost(struct kith_conn *conn)
         return;
     }
     if (peer->probe.newcomer == conn) {
+        peer->probe.answered_us =
+            kith_mutant(FALSE_ANSWER) ? peer->env->now_us : peer->probe.answered_us;
         peer->probe.newcomer = NULL;
         kith_timer_stop(peer->env, &peer->probe.timer);
-    } else if (peer->probe.newcomer != NULL && !has_live_link(peer)) {
-        kith_peer_depart(peer, KITH_REASON_RESTARTED, "", KITH_REASON_RESTARTED);
+    } else if (kith_timer_is_set(&peer->probe.timer) && !has_live_link(peer) &&
+               kith_timer_set(peer->env, &peer->probe.timer, peer->env->now_us) != KITH_OK) {
+        return; /* nobody is left to answer; this may be inside a call of the application. Without
+                   memory the time runs out, as it would have */
     }
 }
 

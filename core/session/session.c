@@ -328,6 +328,13 @@ const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *ide
     return entry != NULL ? &entry->key : NULL;
 }
 
+void kith_up_stray(struct kith_endpoint *endpoint, enum kith_stray what)
+{
+    struct kith_session *session = endpoint->session;
+    session->stats.packets_ignored += what == KITH_STRAY_IGNORED;
+    session->stats.addresses_asked += what == KITH_STRAY_ASKED;
+}
+
 const kith_key *kith_session_dial_key(const struct kith_session *session)
 {
     for (struct kith_node *at = session->keys.prev; at != &session->keys; at = at->prev) {
@@ -421,6 +428,16 @@ kith_err kith_session_check_tls12(const struct kith_session *session, kith_tls12
     return KITH_OK;
 }
 
+/* From the identity, and nothing that could be taken back to it. */
+static kith_err make_secret(const struct kith_session *session, struct kith_endpoint *endpoint)
+{
+    static const char context[] = "kith endpoint";
+    const struct kith_slice piece = {context, sizeof context};
+    kith_err err = session->env->crypto.hmac_sha256(session->seed, sizeof session->seed, &piece, 1,
+                                                    endpoint->secret);
+    return err == KITH_OK ? KITH_OK : kith_fail(err, "no secret for a transport");
+}
+
 kith_err kith_session_endpoint(struct kith_session *session, size_t index,
                                struct kith_endpoint **out)
 {
@@ -438,7 +455,10 @@ kith_err kith_session_endpoint(struct kith_session *session, size_t index,
         endpoint->security = session->config.security;
         endpoint->handshake_ms = session->config.handshake_ms;
         endpoint->pki = session->has_pki ? &session->pki : NULL;
-        err = driver->endpoint_open(endpoint);
+        err = make_secret(session, endpoint);
+        if (err == KITH_OK) {
+            err = driver->endpoint_open(endpoint);
+        }
         if (err != KITH_OK) {
             kith_free(session->env, endpoint);
             return err;
@@ -454,6 +474,8 @@ static void close_endpoints(struct kith_session *session)
     for (size_t i = 0; i < KITH_DRIVERS_MAX; i++) {
         if (session->endpoints[i] != NULL) {
             session->endpoints[i]->driver->endpoint_close(session->endpoints[i]);
+            session->env->crypto.wipe(session->endpoints[i]->secret,
+                                      sizeof session->endpoints[i]->secret);
             kith_free(session->env, session->endpoints[i]);
             session->endpoints[i] = NULL;
         }

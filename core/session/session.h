@@ -285,6 +285,7 @@ struct kith_conn {
     uint32_t pings_unanswered, rtt_us;
     uint64_t rate_second;
     uint32_t rate_idle, rate_pings;
+    uint64_t repeats_left_bytes; /* that count for nothing */
 
     kith_reason reason; /* why it ends, as this side's application is told */
     char detail[160];   /* likewise, for a person */
@@ -340,7 +341,7 @@ struct kith_peer {
     struct {
         struct kith_timer timer;
         uint8_t nonce[KITH_PING_BYTES];
-        uint64_t begun_us;          /* the last one; 0 = never */
+        uint64_t answered_us;       /* the last one; 0 = never */
         struct kith_conn *newcomer; /* a link of another incarnation; NULL = none waits */
     } probe;                        /* restart.c */
 };
@@ -430,6 +431,8 @@ void kith_session_suspend_now(struct kith_session *session);
 void kith_session_wake_now(struct kith_session *session);
 /* The application hears once that its peer goes on over this link. */
 void kith_network_tell_path(struct kith_conn *conn);
+/* The other side of the connection is at another address. */
+void kith_network_moved(struct kith_conn *conn);
 
 /* A dial of the session's own, to that peer alone, or with want NULL to whoever it is. NULL: not
  * possible now. */
@@ -509,6 +512,9 @@ void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *deta
 /* Frames that move nothing are cheap to send and not free to read: they have a rate. 0 to go on;
  * else the link was ended. */
 int kith_conn_count_idle(struct kith_conn *conn);
+/* Likewise a piece of a lane that says nothing new. After a change of links all that was granted may
+ * come once more, in pieces as small as the transport likes: so much is free, each time. */
+int kith_conn_count_repeat(struct kith_conn *conn, size_t count);
 /* The link is in use from now on: looks after its liveness. */
 void kith_conn_watch(struct kith_conn *conn);
 /* A link in use may have died without a word: asks at once, and soon again. anew: what was asked

@@ -102,7 +102,8 @@ static const struct counter session_counters[] = {
     OF_SESSION(links_accepted),  OF_SESSION(links_dialled),    OF_SESSION(links_authenticated),
     OF_SESSION(refused_auth),    OF_SESSION(refused_protocol), OF_SESSION(refused_other),
     OF_SESSION(refused_slow),    OF_SESSION(refused_evicted),  OF_SESSION(refused_suspect),
-    OF_SESSION(accepts_delayed), OF_SESSION(frames_ignored),
+    OF_SESSION(accepts_delayed), OF_SESSION(packets_ignored),  OF_SESSION(addresses_asked),
+    OF_SESSION(frames_ignored),
 };
 static const struct counter peer_counters[] = {
     OF_PEER(messages_sent),          OF_PEER(messages_received), OF_PEER(message_bytes_sent),

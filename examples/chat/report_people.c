@@ -248,7 +248,7 @@ void report_network(struct report *report, kith_network_event_kind kind,
         json_text(&json, "address", person != NULL ? person->address : "");
         report_end(report, &json);
     } else if (person != NULL) {
-        report_line(report, "%s goes on over another connection: %s, %s",
+        report_line(report, "%s goes on another way: %s, %s",
                     report_label(report, person), person->transport, person->address);
     }
 }

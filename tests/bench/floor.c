@@ -22,6 +22,9 @@ static struct floor inside(const struct job *job)
 struct floor floor_of(const struct job *job)
 {
     struct floor floor = none;
+    if (job->vs_plain) {
+        return (struct floor){"Kith, resume off", kith_listen_side, kith_dial_side};
+    }
     if (job->transport == TRANSPORT_MEM) {
         return inside(job);
     }
@@ -41,6 +44,8 @@ struct floor floor_of(const struct job *job)
     case MODE_HANDSHAKES:
         floor = (struct floor){NULL, floor_handshakes_listen, floor_handshakes_dial};
         break;
+    case MODE_RESUME:
+        return none;
     default: /* mixed */
         return (struct floor){"bulk alone", kith_listen_side, kith_dial_side};
     }

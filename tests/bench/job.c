@@ -12,7 +12,7 @@ const char *transport_name(enum transport transport)
 
 const char *mode_name(enum mode mode)
 {
-    static const char *const names[MODES] = {"bulk",  "messages",   "rtt",  "fanout",
-                                             "mixed", "handshakes", "idle", "datagrams"};
+    static const char *const names[MODES] = {
+        "bulk", "messages", "rtt", "fanout", "mixed", "handshakes", "idle", "datagrams", "resume"};
     return names[mode];
 }

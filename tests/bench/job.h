@@ -18,6 +18,7 @@ enum mode {
     MODE_HANDSHAKES,
     MODE_IDLE,
     MODE_DATAGRAMS,
+    MODE_RESUME,
     MODES
 };
 
@@ -36,7 +37,9 @@ struct job {
     unsigned peers;   /* connections */
     int lend;         /* messages are lent, not copied */
     int dialler_sends;
-    int urgent; /* mixed: beside bulk there are urgent messages */
+    int urgent;   /* mixed: beside bulk there are urgent messages */
+    int plain;    /* a peer departs with its connection: KITH_RESUME_OFF */
+    int vs_plain; /* the floor is Kith like that */
 };
 
 /* What one side knows when it is done. */

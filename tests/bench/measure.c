@@ -15,7 +15,7 @@
 
 static int moves_bytes(enum mode mode)
 {
-    return mode != MODE_RTT && mode != MODE_IDLE && mode != MODE_HANDSHAKES;
+    return mode != MODE_RTT && mode != MODE_IDLE && mode != MODE_HANDSHAKES && mode != MODE_RESUME;
 }
 
 static double measured(double a, double b)
@@ -58,12 +58,13 @@ static struct figures figures_of(const struct job *job, const struct side sides[
 
 const char *ratio_of(enum mode mode, int *less_is_better)
 {
-    *less_is_better = mode == MODE_RTT || mode == MODE_IDLE;
+    *less_is_better = mode == MODE_RTT || mode == MODE_IDLE || mode == MODE_RESUME;
     switch (mode) {
     case MODE_BULK:
     case MODE_MIXED:
         return "gbit_s";
     case MODE_RTT:
+    case MODE_RESUME:
         return "p50_us";
     case MODE_IDLE:
         return "rss_bytes_per_peer";
@@ -109,6 +110,7 @@ static struct figures run_floor(const struct job *job, const struct floor *floor
     struct job alone = *job;
     struct side sides[2];
     alone.urgent = 0;
+    alone.plain = job->vs_plain;
     sides_run(&alone, floor->listen, floor->dial, sides);
     return figures_of(job, sides, floor->dial == NULL);
 }

@@ -37,6 +37,8 @@ static const char help_text[] =
     "         handshakes  connect, authenticate, leave; --peers at a time (8)\n"
     "         idle        memory of each of --peers (500), and rtt of one of them\n"
     "         datagrams   best-effort messages (1200 bytes)\n"
+    "         resume      from a break of the connection to the next message there and back (64\n"
+    "                     bytes); not with mem. QUIC: its packets come from another port\n"
     "  --size BYTES       of a message, 16 to 4194304\n"
     "  --seconds S        how long one run sends (2)\n"
     "  --peers N          connections, 1 to 4000\n"
@@ -44,6 +46,8 @@ static const char help_text[] =
     "  --direction D      dialler, listener (sends) or both: the worse is reported (both)\n"
     "  --lend             lend messages to Kith instead of having them copied (bulk, messages)\n"
     "  --no-floor         only Kith\n"
+    "  --vs-plain         the floor is Kith whose peers depart with their connections\n"
+    "                     (KITH_RESUME_OFF); not for resume\n"
     "  --json             one line of JSON\n"
     "  --help, --version\n"
     "\n"
@@ -59,6 +63,7 @@ enum {
     OPTION_DIRECTION,
     OPTION_LEND,
     OPTION_NO_FLOOR,
+    OPTION_VS_PLAIN,
     OPTION_JSON,
     OPTION_HELP,
     OPTION_VERSION
@@ -74,6 +79,7 @@ static const struct option known[] = {
     {"direction", required_argument, NULL, OPTION_DIRECTION},
     {"lend", no_argument, NULL, OPTION_LEND},
     {"no-floor", no_argument, NULL, OPTION_NO_FLOOR},
+    {"vs-plain", no_argument, NULL, OPTION_VS_PLAIN},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -157,6 +163,9 @@ static void take(struct options *options, int option)
     case OPTION_NO_FLOOR:
         options->with_floor = 0;
         break;
+    case OPTION_VS_PLAIN:
+        options->job.vs_plain = 1;
+        break;
     case OPTION_JSON:
         options->json = 1;
         break;
@@ -171,8 +180,8 @@ static void take(struct options *options, int option)
 
 static void set_defaults(struct job *job)
 {
-    static const size_t sizes[MODES] = {1048576, 64, 64, 1024, 65536, 16, 64, 1200};
-    static const unsigned peers[MODES] = {1, 1, 1, 100, 1, 8, 500, 1};
+    static const size_t sizes[MODES] = {1048576, 64, 64, 1024, 65536, 16, 64, 1200, 64};
+    static const unsigned peers[MODES] = {1, 1, 1, 100, 1, 8, 500, 1, 1};
     job->size = job->size != 0 ? job->size : sizes[job->mode];
     job->peers = job->peers != 0 ? job->peers : peers[job->mode];
     job->urgent = job->mode == MODE_MIXED;
@@ -188,6 +197,12 @@ static void check_together(const struct options *options)
     }
     if (job->lend && job->mode != MODE_BULK && job->mode != MODE_MESSAGES) {
         wrong("--lend is for bulk and messages");
+    }
+    if (job->mode == MODE_RESUME && (job->transport == TRANSPORT_MEM || job->vs_plain)) {
+        wrong("resume takes a transport that can break, and a session that resumes");
+    }
+    if (job->vs_plain && job->transport == TRANSPORT_MEM) {
+        wrong("--vs-plain is for two processes, not for mem");
     }
     if (job->mode == MODE_DATAGRAMS && job->size > DATAGRAM_MAX_BYTES) {
         wrong("a datagram has at most %d bytes", DATAGRAM_MAX_BYTES);

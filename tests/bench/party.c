@@ -90,7 +90,13 @@ static void departed(struct party *party, kith_peer *peer, kith_reason reason)
 static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state state,
                     kith_reason reason, const char *text, void *user)
 {
+    const struct party *party = user;
     (void)session, (void)text;
+    if (party->play->may_break &&
+        (state == KITH_PEER_INTERRUPTED ||
+         (state == KITH_PEER_CONNECTED && kith_peer_user(peer) != NULL))) {
+        return;
+    }
     if (state == KITH_PEER_CONNECTED) {
         connected(user, peer);
     } else if (state == KITH_PEER_DEPARTED) {
@@ -184,6 +190,7 @@ static kith_session_config config_of(const struct job *job)
     config.security = is_encrypted(job->transport) ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
     config.max_peers = job->peers + 64;
     config.channel_priority[1] = PRIORITY_URGENT;
+    config.resume_window_ms = job->plain ? KITH_RESUME_OFF : 0;
     if (job->mode == MODE_FANOUT) {
         config.budget_bytes = BUDGET_BYTES_FANOUT;
     }
@@ -264,6 +271,7 @@ void party_leave(struct party *party)
 
 void party_close(struct party *party)
 {
+    relay_close(party->relay);
     maker_close(&party->maker);
     if (party->urgent.base != NULL) {
         maker_close(&party->urgent);

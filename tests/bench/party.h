@@ -10,6 +10,7 @@
 #include <kith/kith.h>
 
 #include "check.h"
+#include "relay.h"
 #include "samples.h"
 #include "sides.h"
 
@@ -35,6 +36,7 @@ struct play {
     void (*departed)(struct contact *contact);
     /* Called before each turn of the loop; gives when to call it again at the latest. */
     uint64_t (*turn)(struct party *party);
+    int may_break; /* connections; they are resumed */
 };
 
 struct party {
@@ -61,6 +63,8 @@ struct party {
     uint64_t until_ns, due_ns, ping_ns;
     void *spare_blocks; /* lent ones that came back */
     unsigned places;
+    struct relay *relay; /* between the sides, or NULL */
+    int is_cut;          /* it was told to break the way, and no message has come since */
 };
 
 /* Sessions are opened; the side that dials waits for party->url. */

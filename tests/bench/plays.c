@@ -5,6 +5,9 @@
 #include "plays.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "mem.h"
 #include "meter.h"
@@ -25,6 +28,8 @@ const struct play *play_of(const struct job *job, int listens)
         return sends ? &play_mixed_sender : &play_mixed_receiver;
     case MODE_HANDSHAKES:
         return listens ? &play_handshakes_hub : &play_handshakes_guest;
+    case MODE_RESUME:
+        return listens ? &play_resume_echo : &play_resume_pinger;
     default:
         return sends ? &play_datagrams_sender : &play_datagrams_receiver;
     }
@@ -39,6 +44,17 @@ static kith_loop *open_loop(void)
     return loop;
 }
 
+/* Whoever dials goes by it, the first time and again. */
+static void put_relay_between(struct party *party)
+{
+    enum transport transport = party->job->transport;
+    char *colon = strrchr(party->url, ':');
+    uint16_t port;
+    party->relay =
+        relay_open(transport == TRANSPORT_QUIC, (uint16_t)strtoul(colon + 1, NULL, 10), &port);
+    snprintf(colon, 7, ":%u", port);
+}
+
 static void run_one(const struct job *job, struct line *line, int listens, struct side *side)
 {
     kith_loop *loop = open_loop();
@@ -49,6 +65,9 @@ static void run_one(const struct job *job, struct line *line, int listens, struc
         party_listen(&party);
     } else {
         line_hear(line, party.url);
+        if (job->mode == MODE_RESUME) {
+            put_relay_between(&party);
+        }
         party_dial(&party);
     }
     parties_run(all, 1);

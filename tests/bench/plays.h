@@ -23,5 +23,6 @@ extern const struct play play_fanout_hub, play_fanout_guest;
 extern const struct play play_mixed_sender, play_mixed_receiver;
 extern const struct play play_handshakes_hub, play_handshakes_guest;
 extern const struct play play_datagrams_sender, play_datagrams_receiver;
+extern const struct play play_resume_pinger, play_resume_echo;
 
 #endif

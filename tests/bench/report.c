@@ -17,10 +17,10 @@ static const char *direction(const struct job *job)
 /* What messages_s counts. */
 static const char *unit(enum mode mode)
 {
-    return mode == MODE_RTT || mode == MODE_IDLE ? "round trip"
-           : mode == MODE_HANDSHAKES             ? "handshake"
-           : mode == MODE_DATAGRAMS              ? "datagram"
-                                                 : "message";
+    return mode == MODE_RTT || mode == MODE_IDLE || mode == MODE_RESUME ? "round trip"
+           : mode == MODE_HANDSHAKES                                    ? "handshake"
+           : mode == MODE_DATAGRAMS                                     ? "datagram"
+                                                                        : "message";
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */

@@ -91,6 +91,7 @@ static void nonsense_at_a_port(struct place *place)
     second = core_dial(&bob, port);
     conn_offer(second, 1000);
     UNTIL(place, second->ups == 1 && ada.ups == 2 && ada.newest->came == 1000);
+    CHECK(ada.strays > 0, "nobody counted them");
     CHECK(!conn_is_down(first), "%s", first->detail);
     core_close(&bob);
     core_close(&ada);
@@ -238,7 +239,9 @@ static void an_address_that_changes(struct place *place)
     conn_offer(at_bob, 1);
     UNTIL(place, all_came());
     conn_offer(at_ada, 200000);
-    UNTIL(place, all_came());
+    UNTIL(place, all_came() && at_ada->moves > 0);
+    CHECK(at_ada->moves <= 5 && at_bob->moves == 0, "%u and %u moves", at_ada->moves,
+          at_bob->moves);
     close_path();
 }
 

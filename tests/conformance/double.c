@@ -143,6 +143,9 @@ kith_err core_try_open(struct core *core, struct place *place, kith_security sec
     core->endpoint->session = core;
     core->endpoint->security = security;
     core->endpoint->handshake_ms = handshake_ms;
+    for (size_t i = 0; i < sizeof core->endpoint->secret; i++) {
+        core->endpoint->secret[i] = (uint8_t)place_random(place);
+    }
     down_enter();
     err = place->driver->endpoint_open(core->endpoint);
     down_leave();
@@ -425,6 +428,15 @@ static void ask_exporter(struct conn *conn)
           "one label works, another does not");
 }
 
+void kith_up_moved(struct kith_link *link, const char *remote_address)
+{
+    struct conn *conn = up_enter(link, "kith_up_moved()");
+    CHECK(conn->state == CONN_UP && !conn->closing, "kith_up_moved() of a link that is not up");
+    CHECK(strcmp(conn->info.remote_address, remote_address) == 0, "info() says another address");
+    conn->moves++;
+    up_leave(conn, AT_MOVED);
+}
+
 void kith_up_link(struct kith_link *link)
 {
     struct conn *conn = up_enter(link, "kith_up_link()");
@@ -521,6 +533,19 @@ const kith_key *kith_up_key_find(struct kith_endpoint *endpoint, const char *ide
         }
     }
     return NULL;
+}
+
+int kith_up_is_suspect(struct kith_port *port, const char *remote_address)
+{
+    struct core *core = port->endpoint->session;
+    CHECK(strchr(remote_address, ':') != NULL, "\"%s\" is no address", remote_address);
+    return core->suspects_all;
+}
+
+void kith_up_stray(struct kith_endpoint *endpoint, enum kith_stray what)
+{
+    struct core *core = endpoint->session;
+    core->strays += what == KITH_STRAY_IGNORED;
 }
 
 const kith_key *kith_up_key_dial(struct kith_endpoint *endpoint)

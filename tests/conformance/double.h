@@ -24,6 +24,7 @@ struct port;
 enum moment {
     AT_ACCEPTED,
     AT_LINK,
+    AT_MOVED,
     AT_PULL,
     AT_RX,
     AT_LANE_PEEK,
@@ -48,9 +49,10 @@ struct core {
     int refuses;              /* takes no connection */
     uint32_t accept_after_ms; /* not 0: none may be accepted now */
     size_t asked;             /* whether one may be */
+    int suspects_all;         /* of having failed too often */
     int content_free;         /* what comes is not the pattern */
     int lanes_jump;           /* the other side may end its lanes, and begin them elsewhere */
-    size_t accepted, ups, downs;
+    size_t accepted, ups, downs, strays;
     struct conn *newest; /* the last one accepted */
     void (*hook)(struct conn *conn, enum moment moment);
     void *hook_user;
@@ -109,6 +111,7 @@ struct conn {
     struct lane *peeked; /* by the last peek, until something else happens */
     size_t peeked_count;
 
+    unsigned moves; /* of the other side, that were told */
     unsigned datagrams_sent, datagrams_dropped, datagrams_came; /* sent: pulled */
     size_t datagram_sizes[64], datagram_first, datagram_last;   /* those that wait: a ring */
     size_t datagram_largest, datagram_bytes_came;

@@ -120,6 +120,9 @@ static void ready(struct kith_watch *watch, unsigned events)
         if (count < 0) {
             return;
         }
+        if (count == 0) {
+            continue; /* from another socket, which feels whether somebody is there */
+        }
         if (wire == &wire->path->ends[AT_DIALLER]) {
             wire->peer = from;
             wire->peer_bytes = bytes;

@@ -53,6 +53,8 @@ BROKEN = (
       for number in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999)),
     ("text", [(FIN | TEXT, b"hello")], 1003),  # §7.4.1: a type of data it cannot accept
     ("a close with a reason", [(FIN | CLOSE, code(1000, b"bye"))], 1000),  # §5.5.1: is echoed
+    *((f"a close with code {number}", [(FIN | CLOSE, code(number))], number)
+      for number in (1012, 1013, 1014)),  # §11.7: registered since
     ("a close with a code of ours", [(FIN | CLOSE, code(4321))], 4321),
 )
 

@@ -49,6 +49,7 @@ struct config {
     int forgets;             /* resume windows that run out */
     int kicks;               /* kith_peer_disconnect() */
     int crashes;             /* sides that vanish, and begin anew */
+    int identities;          /* they come back as who they were */
     int impatience;          /* the arbiter's timer, for each link */
     int streams;             /* each lane apart from control: KITH_DRIVER_MANY_LANES */
     int slow_close;          /* an end that closes is told that it is down some time later */

@@ -30,6 +30,7 @@ static const char usage[] =
     "  dialler=0,1,2  A, B, both                   crashes=N   sides that begin anew\n"
     "  patience=N     0: for ever                  ages=N      minutes that pass\n"
     "  streams=0,1    each lane by itself          slow=0,1    closing takes time\n"
+    "  identities=0,1 who begins anew is who it was\n"
     "  packets=0,1    a turn's frames at once      depth=N, states=N, mib=N  where it stops\n"
     "\n"
     "Without any NAME=NUMBER: the configurations that are a test.\n";
@@ -51,6 +52,7 @@ static const struct {
     {"forgets", offsetof(struct config, forgets)},
     {"kicks", offsetof(struct config, kicks)},
     {"crashes", offsetof(struct config, crashes)},
+    {"identities", offsetof(struct config, identities)},
     {"patience", offsetof(struct config, impatience)},
     {"streams", offsetof(struct config, streams)},
     {"slow", offsetof(struct config, slow_close)},
@@ -122,6 +124,9 @@ static const char *const lines[] = {
     "links=2 breaks=2 a=1 b=0 packets=1",
     "links=2 breaks=1 r1=1 forgets=1 patience=1 ages=1 a=1 b=0 packets=1",
     "links=2 kicks=1 crashes=1 a=1 b=0 packets=1",
+    "links=2 crashes=1 breaks=1 identities=1 a=1 b=0 packets=1",
+    "links=2 crashes=2 identities=1 a=1 b=0 packets=1",
+    "links=3 crashes=1 identities=1 dialler=0 a=0 b=0 packets=1",
 };
 
 static void run_all(int quick, int *passed, int *failed)

@@ -192,6 +192,7 @@ void side_open(int which)
     kith_session_config session = KITH_SESSION_CONFIG_INIT;
     const kith_listen_options listen = KITH_LISTEN_OPTIONS_INIT;
     struct kith_listener *listener;
+    kith_identity identity;
     static const char *const urls[] = {"w0://*:1", "w1://*:1"};
     open_env(side);
     session.display_name = which == 0 ? "A" : "B";
@@ -199,6 +200,8 @@ void side_open(int which)
     session.security = KITH_SECURITY_NONE;
     session.budget_bytes = 1024 * 1024;
     session.idle_ping_ms = 600000;
+    memset(identity.bytes, 1 + which, sizeof identity.bytes);
+    session.identity = config.identities ? &identity : NULL;
     CHECK(kith_session_create(&side->env, wire_drivers, &session, &book_callbacks, side,
                               &side->session) == KITH_OK,
           "no session: %s", kith_detail());
@@ -239,5 +242,9 @@ void side_crash(int which)
 struct kith_peer *side_peer(int which)
 {
     const struct kith_session *other = world.sides[1 - which].session;
-    return kith_peer_by_key(world.sides[which].session, other->key);
+    struct kith_peer *peer = kith_peer_by_key(world.sides[which].session, other->key);
+    return peer != NULL &&
+                   memcmp(peer->incarnation, other->incarnation, sizeof peer->incarnation) == 0
+               ? peer
+               : NULL;
 }

@@ -76,6 +76,12 @@ static void put_conn(const struct kith_session *session, const struct kith_conn 
     put(conn->confirmed_then << 32 ^ conn->tried_round);
     put(conn->state == KITH_CONN_CLOSING ? conn->reason : 0);
     put_key(conn->hello.key);
+    put_key(conn->hello.incarnation);
+    put(conn->gates);
+    if (conn->adopt_waits != NULL) {
+        put(conn->adopt_waits->since << 32 ^ conn->adopt_waits->generation << 1 ^
+            conn->adopt_waits->fresh);
+    }
     for (size_t i = 0; i < 2; i++) { /* the other channels are as the second */
         put_credit(&conn->told[i]);
         put(conn->early[i].count << 32 ^ conn->early[i].offset);
@@ -116,6 +122,8 @@ static void put_peer(const struct side *side, const struct kith_peer *peer)
     put(peer->state);
     put(peer->since << 32 ^ peer->generation);
     put(peer->round);
+    put(slot_of(peer->probe.newcomer) << 2 | (uint64_t)kith_timer_is_set(&peer->probe.timer) << 1 |
+        (uint64_t)(peer->probe.answered_us != 0));
     put(peer->lost_reason);
     put(peer->shaky == NULL || side->env.now_us >= peer->shaky_until_us ? 0
                                                                         : peer->shaky->rank + 1);

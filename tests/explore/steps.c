@@ -17,8 +17,9 @@ enum step_kind {
     NOTICE,       /* `who` sees that `link` is broken */
     DOWN,         /* the end of `who` is gone, which it closed */
     SEND,
-    IMPATIENT, /* no ADOPTED: another link is tried */
-    INTERRUPT, /* it was not a hiccup */
+    IMPATIENT,  /* no ADOPTED: another link is tried */
+    INTERRUPT,  /* it was not a hiccup */
+    UNANSWERED, /* one that is gone has not answered whether it is there */
     /* Not fair. */
     DIAL,
     RETRY,   /* `link`: the number of the dial */
@@ -115,6 +116,9 @@ static void add_fair_timers(struct list *list, int side)
         }
         if (kith_timer_is_set(&peer->interrupt_timer)) {
             add(list, INTERRUPT, side, n);
+        }
+        if (kith_timer_is_set(&peer->probe.timer)) {
+            add(list, UNANSWERED, side, n); /* whoever is asked here is gone */
         }
     }
 }
@@ -255,6 +259,9 @@ static void take_timer(struct step step)
     case INTERRUPT:
         fire(step.who, &nth_peer(step.who, step.link)->interrupt_timer);
         break;
+    case UNANSWERED:
+        fire(step.who, &nth_peer(step.who, step.link)->probe.timer);
+        break;
     case RETRY:
         fire(step.who, &nth_dial(step.who, step.link)->retry_timer);
         break;
@@ -339,6 +346,9 @@ void step_name(struct step step, char *out, size_t room)
         break;
     case INTERRUPT:
         snprintf(out, room, "%c: interrupted", who);
+        break;
+    case UNANSWERED:
+        snprintf(out, room, "%c does not wait any longer for the one that was there", who);
         break;
     case DIAL:
         snprintf(out, room, "%c dials: L%u", who, world.wire_count);

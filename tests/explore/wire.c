@@ -112,6 +112,7 @@ static void close_end(struct kith_link *base, unsigned code, int flush)
             conn->authenticated ? kith_peer_by_key(conn->session, conn->hello.key) : NULL;
         CHECK(!works || conn->reason != KITH_REASON_DUPLICATE || peer == NULL ||
                   peer->conn == NULL || peer->is_confirmed ||
+                  !kith_peer_is_link_of(peer, conn) || /* of newcomers one waits */
                   !kith_peer_we_arbitrate(conn->session, conn),
               "the arbiter closes a link that works while none is confirmed");
         CHECK(!works || conn->reason != KITH_REASON_LOST || world.forgets > 0 || world.is_ending,

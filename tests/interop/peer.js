@@ -97,9 +97,9 @@ class Reader {
 
 // ---- keys ----
 
-function rawKey(key) {
-    return Buffer.from(key.export({format: 'jwk'}).x, 'base64url');
-}
+// RFC 8410: what stands before the 32 bytes of a private or a public Ed25519 key in DER.
+const PRIVATE_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
+const PUBLIC_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
 
 // Section 5.1: the id of a public key.
 function idOf(raw) {
@@ -113,12 +113,16 @@ function formatId(id) {
     return id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+// From random bytes, and in DER: generateKeyPairSync() leaves a job behind that takes the key's lock when
+// it is collected, and export() as JWK collects while it holds that lock. Node then waits for itself.
 function makeIdentity(isWanted) {
     for (;;) {
-        const pair = crypto.generateKeyPairSync('ed25519');
-        const raw = rawKey(pair.publicKey);
+        const der = Buffer.concat([PRIVATE_HEAD, crypto.randomBytes(32)]);
+        const secret = crypto.createPrivateKey({key: der, format: 'der', type: 'pkcs8'});
+        const raw = crypto.createPublicKey(secret).export({format: 'der', type: 'spki'})
+            .subarray(PUBLIC_HEAD.length);
         if (isWanted(idOf(raw))) {
-            return {secret: pair.privateKey, key: raw, id: idOf(raw)};
+            return {secret, key: raw, id: idOf(raw)};
         }
     }
 }
@@ -320,7 +324,7 @@ class Link {
     takeAUTH(reader, body) {
         const unsigned = body.subarray(0, body.length - 64);
         const key = crypto.createPublicKey({
-            key: {kty: 'OKP', crv: 'Ed25519', x: this.theirKey.toString('base64url')}, format: 'jwk'});
+            key: Buffer.concat([PUBLIC_HEAD, this.theirKey]), format: 'der', type: 'spki'});
         check(crypto.verify(null, this.signedText('acceptor', unsigned), key, body.subarray(-64)),
             'the signature does not verify');
         reader.take(17);

@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "bounds.h"
+#include "inspect.h"
 #include "model.h"
+
+enum { PORT_FIRST = 1000 }; /* of those that are always found at the same place */
 
 static const kith_key shared_key = {"sim", {1, 2, 3, 4, 5, 6, 7, 8}, 16};
 
@@ -55,6 +58,17 @@ static struct sim_half *half_of(struct sim_actor *actor, kith_peer *peer)
     return half;
 }
 
+/* Dials go on where the peer is there again, as if they had never been ready. */
+static void begin_anew(struct sim_actor *actor, const struct sim_half *half)
+{
+    for (struct sim_handle *at = actor->handles; at != NULL; at = at->next) {
+        if (at->half == half) {
+            at->half = NULL;
+            at->is_ready = 0;
+        }
+    }
+}
+
 static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state state,
                     kith_reason reason, const char *text, void *user)
 {
@@ -87,6 +101,9 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
         half = half_of(actor, peer);
         sim_note(sim, SIM_DEPARTED, actor->index, half->assoc->number, (uint64_t)reason, 0);
         sim_model_departed(sim, half, reason);
+        if (reason == KITH_REASON_RESTARTED) {
+            begin_anew(actor, half);
+        }
     }
     leave(actor);
 }
@@ -204,7 +221,7 @@ const char *sim_actor_url(const struct sim_actor *actor, unsigned transport)
     return actor->urls[transport];
 }
 
-static void forget_urls(struct sim_actor *actor)
+void sim_actor_forget_urls(struct sim_actor *actor)
 {
     memset(actor->urls, 0, sizeof actor->urls);
 }
@@ -238,7 +255,7 @@ static void on_listener(kith_session *session, kith_listener *listener,
         handle->is_over = 1;
         if (actor->listener == handle) {
             actor->listener = NULL;
-            forget_urls(actor);
+            sim_actor_forget_urls(actor);
         }
     }
     leave(actor);
@@ -305,12 +322,18 @@ static void check_dial(struct sim *sim, const struct sim_handle *dial, const kit
     case KITH_REASON_SESSION:
     case KITH_REASON_ROLE:
     case KITH_REASON_NOT_KITH:
-    case KITH_REASON_ID_IN_USE:
     case KITH_REASON_NAME:
-    case KITH_REASON_RESTARTED:
     case KITH_REASON_AUTH:
         sim_fail(sim, "%s: a dial ends with %s, which nobody here gives cause for: %s",
                  dial->actor->name, kith_reason_name(event->reason), event->detail);
+    case KITH_REASON_RESTARTED: /* it is there again: the dial goes on */
+        SIM_CHECK(sim, sim->plan.has_identities, "%s: a dial ends with RESTARTED",
+                  dial->actor->name);
+        break;
+    case KITH_REASON_ID_IN_USE: /* the dead past of one that restarted keeps nobody out */
+        SIM_CHECK(sim, sim->plan.clones > 0, "%s: a dial ends with ID_IN_USE, and nobody has it",
+                  dial->actor->name);
+        break;
     case KITH_REASON_SELF:
         SIM_CHECK(sim, dial->is_self, "%s: a dial ends with SELF", dial->actor->name);
         break;
@@ -347,7 +370,7 @@ static void on_dial(kith_session *session, kith_dial *dial, const kith_dial_even
     case KITH_DIAL_READY:
         SIM_CHECK(sim, !handle->is_ready && !handle->is_cancelled && !handle->is_self,
                   "%s: a dial is ready that was so or was cancelled", actor->name);
-        (void)half_of(actor, event->peer);
+        handle->half = half_of(actor, event->peer);
         handle->is_ready = 1;
         break;
     case KITH_DIAL_WAITING:
@@ -423,6 +446,7 @@ static void draw_config(struct sim_actor *actor)
     config->max_message_bytes = sim_chance(random, plan->max_message_permille)
                                     ? (uint32_t)(config->budget_bytes / 4)
                                     : (uint32_t)sim_scale(random, 16, config->budget_bytes / 4);
+    config->identity = plan->has_identities ? &actor->identity : NULL;
     config->max_peers = sim->actor_count > KITH_PEERS_DEFAULT ? SIM_ACTORS_MAX : 0;
     config->idle_ping_ms = plan->ping_ms;
     config->idle_ping_count = plan->ping_count;
@@ -479,7 +503,8 @@ kith_err sim_actor_open(struct sim_actor *actor)
     actor->keys = actor->has_kicked = 0;
     actor->id = kith_session_id(actor->session);
     was = sim_alloc(sim, sizeof *was);
-    *was = (struct sim_was){actors.was, actor->id, actor->number, actor};
+    *was = (struct sim_was){actors.was, actor->id, sim_inspect_incarnation(actor->session),
+                            actor->number, actor};
     actors.was = was;
     sim_note(sim, SIM_OPEN, actor->index, actor->config.budget_bytes,
              actor->config.max_message_bytes, 0);
@@ -510,7 +535,7 @@ void sim_actor_close(struct sim_actor *actor, uint32_t flush_ms)
     for (struct sim_handle *at = actor->handles; at != NULL; at = at->next) {
         at->is_cancelled = 1;
     }
-    forget_urls(actor);
+    sim_actor_forget_urls(actor);
     sim_note(sim, SIM_CLOSE, actor->index, actor->number, flush_ms, 0);
     SIM_CALL(sim, err = kith_session_close(actor->session, flush_ms));
     SIM_CHECK(sim, err == KITH_OK, "%s: kith_session_close() gives %s", actor->name,
@@ -532,11 +557,13 @@ void sim_actor_listen(struct sim_actor *actor)
     struct sim_handle *handle = new_handle(actor);
     kith_listener *listener = NULL;
     kith_err err;
-    SIM_CALL(sim, err = kith_listen(actor->session,
-                                    sim->plan.transports > 1 ? "any://*:0"
-                                    : sim->plan.secure       ? "mems://*:0"
-                                                             : "mem://*:0",
-                                    handle, &listener));
+    char url[32];
+    snprintf(url, sizeof url, "%s://*:%d",
+             sim->plan.transports > 1 ? "any"
+             : sim->plan.secure       ? "mems"
+                                      : "mem",
+             sim->plan.has_identities ? PORT_FIRST + actor->index : 0);
+    SIM_CALL(sim, err = kith_listen(actor->session, url, handle, &listener));
     sim_note(sim, SIM_LISTEN, actor->index, (uint64_t)(unsigned)err, 0, 0);
     SIM_CHECK(sim, err == KITH_OK || (err == KITH_ERR_NOMEM && sim->memory_failed),
               "%s: kith_listen() gives %s: %s", actor->name, kith_err_name(err), kith_detail());
@@ -552,7 +579,7 @@ void sim_actor_unlisten(struct sim_actor *actor)
     struct sim_handle *handle = actor->listener;
     kith_err err;
     handle->is_cancelled = 1;
-    forget_urls(actor);
+    sim_actor_forget_urls(actor);
     sim_note(actor->sim, SIM_UNLISTEN, actor->index, 0, 0, 0);
     SIM_CALL(actor->sim, err = kith_listener_close(handle->handle));
     SIM_CHECK(actor->sim, err == KITH_OK, "%s: kith_listener_close() gives %s", actor->name,
@@ -616,32 +643,69 @@ static void add_edge(struct sim *sim, struct sim_actor *from, struct sim_actor *
     to->listens = 1;
 }
 
+/* Whom the i-th has to do with among those behind it. */
+static void draw_edges_of(struct sim *sim, size_t i, size_t count)
+{
+    const struct sim_plan *plan = &sim->plan;
+    for (size_t j = i + 1; j < count; j++) {
+        struct sim_actor *a = &sim->actors[i], *b = &sim->actors[j];
+        if (plan->shape == SIM_SERVERS) {
+            if (i < plan->servers && j >= plan->servers) {
+                add_edge(sim, b, a);
+            }
+            continue;
+        }
+        if (sim_chance(&sim->ops, plan->both_permille)) {
+            add_edge(sim, a, b);
+            add_edge(sim, b, a);
+        } else if (sim_chance(&sim->ops, 500)) {
+            add_edge(sim, a, b);
+        } else {
+            add_edge(sim, b, a);
+        }
+    }
+}
+
+/* A copy dials whom its original may dial. */
+static void add_edges_of_copy(struct sim *sim, struct sim_actor *copy)
+{
+    for (size_t i = 0; i < sim->actor_count - sim->plan.clones; i++) {
+        if (&sim->actors[i] != copy->original) {
+            add_edge(sim, copy, &sim->actors[i]);
+        }
+    }
+}
+
 static void draw_edges(struct sim *sim)
 {
     const struct sim_plan *plan = &sim->plan;
-    size_t count = sim->actor_count;
-    actors.edges = sim_alloc(sim, (plan->shape == SIM_SERVERS ? plan->servers : count) * count *
-                                      plan->transports * sizeof *actors.edges);
+    size_t count = sim->actor_count - plan->clones;
+    actors.edges = sim_alloc(sim, (plan->shape == SIM_SERVERS ? plan->servers : sim->actor_count) *
+                                      sim->actor_count * plan->transports * sizeof *actors.edges);
     actors.edge_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = i + 1; j < count; j++) {
-            struct sim_actor *a = &sim->actors[i], *b = &sim->actors[j];
-            if (plan->shape == SIM_SERVERS) {
-                if (i < plan->servers && j >= plan->servers) {
-                    add_edge(sim, b, a);
-                }
-                continue;
-            }
-            if (sim_chance(&sim->ops, plan->both_permille)) {
-                add_edge(sim, a, b);
-                add_edge(sim, b, a);
-            } else if (sim_chance(&sim->ops, 500)) {
-                add_edge(sim, a, b);
-            } else {
-                add_edge(sim, b, a);
-            }
-        }
+    for (size_t i = 1; i < count && plan->is_introduced; i++) {
+        add_edge(sim, &sim->actors[i], &sim->actors[sim_below(&sim->ops, i)]);
+        sim->actors[i].listens = 1;
     }
+    for (size_t i = count; i < sim->actor_count; i++) {
+        add_edges_of_copy(sim, &sim->actors[i]);
+    }
+    for (size_t i = 0; i < count && !plan->is_introduced; i++) {
+        draw_edges_of(sim, i, count);
+    }
+}
+
+/* A copy has its original's. */
+static void draw_identity(struct sim_actor *actor)
+{
+    struct sim *sim = actor->sim;
+    size_t first_copy = sim->actor_count - sim->plan.clones;
+    struct sim_random random;
+    actor->original =
+        (size_t)actor->index < first_copy ? NULL : &sim->actors[(size_t)actor->index - first_copy];
+    actor->is_out = actor->original != NULL;
+    random.state = sim->seed * 1000 + (uint64_t)(actor->is_out ? actor->original : actor)->index;
+    sim_fill_random(&random, actor->identity.bytes, sizeof actor->identity.bytes);
 }
 
 void sim_actors_init(struct sim *sim)
@@ -657,6 +721,7 @@ void sim_actors_init(struct sim *sim)
         actor->pending_end = &actor->pending;
         actor->listens = sim->plan.discovery;
         actor->keeps = sim_chance(&sim->ops, sim->plan.keep_permille);
+        draw_identity(actor);
         snprintf(actor->name, sizeof actor->name, "actor %zu", i);
     }
     draw_edges(sim);
@@ -678,7 +743,8 @@ void sim_actors_tend(struct sim *sim)
 {
     for (size_t i = 0; i < sim->actor_count; i++) {
         struct sim_actor *actor = &sim->actors[i];
-        if (actor->session == NULL && sim->now_us >= actor->open_at_us) {
+        if (actor->session == NULL && !actor->is_out && actor->ghosts == 0 &&
+            sim->now_us >= actor->open_at_us) {
             (void)sim_actor_open(actor);
         }
         if (actor->session != NULL && !actor->closing && actor->listens &&

@@ -33,6 +33,7 @@ struct sim_pending {
 struct sim_handle {
     struct sim_actor *actor;
     struct sim_edge *edge; /* of a dial; NULL for a twin */
+    struct sim_half *half; /* of a dial that is ready */
     struct sim_handle *next;
     uint32_t session;
     void *handle;
@@ -63,6 +64,10 @@ struct sim_actor {
     struct sim_held *held;
     size_t held_count;
     struct sim_pending *pending, **pending_end;
+    kith_identity identity;     /* where the plan has them */
+    struct sim_actor *original; /* of a copy; NULL: it is none */
+    int is_out;                 /* a copy that has not been begun */
+    unsigned ghosts;            /* sessions of processes that died; see crash.c */
     int is_suspended;
     int listens, keeps; /* keeps: gives back nothing while the run is busy */
     int closing;
@@ -72,10 +77,11 @@ struct sim_actor {
     size_t found_count, found_room;
 };
 
-/* Sessions there were: an id may turn up after its session's end. */
+/* Sessions there were: one may turn up after its end, and several have one id. */
 struct sim_was {
     struct sim_was *next;
     kith_id id;
+    uint64_t incarnation;
     uint32_t number;
     struct sim_actor *actor;
 };
@@ -101,6 +107,7 @@ const char *sim_actor_url(const struct sim_actor *actor, unsigned transport);
 void sim_actor_dial(struct sim_actor *from, struct sim_actor *to, struct sim_edge *edge);
 void sim_actor_cancel(struct sim_handle *dial);
 void sim_actor_release(struct sim_held *held);
+void sim_actor_forget_urls(struct sim_actor *actor);
 
 /* Dials, listens and opens what should be there and is not. */
 void sim_actors_tend(struct sim *sim);
@@ -114,6 +121,15 @@ int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *t
         expression;                                                                                \
         (sim)->in_call--;                                                                          \
     } while (0)
+
+/* ---- crash.c ---- */
+
+/* Its process dies, and with it all it knew. It is there again some time later. */
+void sim_crash(struct sim_actor *actor);
+/* One that is a copy begins, or ends. */
+void sim_clone(struct sim *sim);
+/* Every copy ends. */
+void sim_clones_end(struct sim *sim);
 
 /* ---- ops.c ---- */
 

@@ -28,6 +28,30 @@ int sim_inspect_is_arbiter(const kith_peer *peer)
     return kith_peer_we_arbitrate(peer->session, peer->conn);
 }
 
+static uint64_t number_of(const uint8_t *incarnation)
+{
+    uint64_t number;
+    memcpy(&number, incarnation, sizeof number);
+    return number;
+}
+
+uint64_t sim_inspect_incarnation(const kith_session *session)
+{
+    return number_of(session->incarnation);
+}
+
+uint64_t sim_inspect_peer_incarnation(const kith_peer *peer)
+{
+    return number_of(peer->incarnation);
+}
+
+void sim_inspect_forsake(kith_session *session,
+                         void (*on_closed)(kith_session *session, void *user))
+{
+    memset(&session->callbacks, 0, sizeof session->callbacks);
+    session->callbacks.on_closed = on_closed;
+}
+
 kith_peer *sim_inspect_peer(const struct kith_link *link)
 {
     return ((const struct kith_conn *)link->conn)->peer;

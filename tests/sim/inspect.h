@@ -13,6 +13,14 @@
 uint64_t sim_inspect_since(const kith_peer *peer);
 int sim_inspect_is_arbiter(const kith_peer *peer);
 
+/* Which of the sessions with one id it is. */
+uint64_t sim_inspect_incarnation(const kith_session *session);
+uint64_t sim_inspect_peer_incarnation(const kith_peer *peer);
+
+/* A session goes on without its application: of all that happens to it only its end is told. */
+void sim_inspect_forsake(kith_session *session,
+                         void (*on_closed)(kith_session *session, void *user));
+
 /* The peer that uses a link, or NULL. */
 kith_peer *sim_inspect_peer(const struct kith_link *link);
 

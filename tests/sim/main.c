@@ -19,10 +19,10 @@
 enum { SEED_S_MAX = 120, FAILURES_SHOWN = 10, USAGE_EXIT = 2 };
 
 struct options {
-    uint64_t first, count;
+    uint64_t first, count, cut_at_byte;
     const struct sim_scenario *scenario; /* NULL: all */
     const char *file;                    /* NULL: none */
-    int trace, stop, verify, quiet;
+    int trace, stop, verify, quiet, every_byte;
     unsigned long jobs;
 };
 
@@ -41,6 +41,9 @@ static const char usage[] =
     "  --list           names the scenarios and mutants\n"
     "  --trace          one line for each event; for one seed of one scenario\n"
     "  --verify         runs each seed twice, and fails where the two runs differ\n"
+    "  --cut N          the network breaks behind the N-th byte that arrives, wherever the\n"
+    "                   scenario would have it do so first\n"
+    "  --every-byte     runs each seed once for every byte of it, cut behind that one\n"
     "  --stop           ends with the first failure\n"
     "  --jobs N         as many processes at once (default 1)\n"
     "  --quiet          no line but the failures and the last\n"
@@ -56,12 +59,18 @@ static const char usage[] =
 
 static const char *own_name = "kith-sim", *mutant = "";
 
+static uint64_t cut_at; /* of the run under way; 0: as planned */
+
 static void report(const struct sim *sim, const char *violation)
 {
+    char cut[32] = "";
+    if (cut_at != 0) {
+        snprintf(cut, sizeof cut, " --cut %" PRIu64, cut_at);
+    }
     printf("FAILED seed %" PRIu64 ", scenario %s, at %.6f s: %s\n"
-           "  again: %s --scenario %s --seed %" PRIu64 "%s%s --trace\n",
+           "  again: %s --scenario %s --seed %" PRIu64 "%s%s%s --trace\n",
            sim->seed, sim->scenario->name, (double)sim->now_us / 1e6, violation, own_name,
-           sim->scenario->name, sim->seed, mutant[0] != '\0' ? " --mutant " : "", mutant);
+           sim->scenario->name, sim->seed, cut, mutant[0] != '\0' ? " --mutant " : "", mutant);
     fflush(stdout);
 }
 
@@ -124,13 +133,14 @@ static int run_one(const struct options *options, const struct sim_scenario *sce
     struct sim *sim = &sim_only;
     uint64_t digest, events;
     alarm(scenario->is_large ? 5 * SEED_S_MAX : SEED_S_MAX);
-    if (!sim_run(sim, scenario, seed, options->trace)) {
+    if (!sim_run(sim, scenario, seed, cut_at, options->trace)) {
         return 0;
     }
     digest = sim->digest;
     events = sim->events;
     if (options->verify) {
-        if (!sim_run(sim, scenario, seed, 0) || sim->digest != digest || sim->events != events) {
+        if (!sim_run(sim, scenario, seed, cut_at, 0) || sim->digest != digest ||
+            sim->events != events) {
             snprintf(sim->violation, sizeof sim->violation,
                      "two runs of one seed differ: %" PRIu64 " and %" PRIu64 " events", events,
                      sim->events);
@@ -158,6 +168,29 @@ static int tell(const struct options *options, struct tally *tally,
     return 0;
 }
 
+/* The first run is cut behind no byte, and tells how many there are. */
+static int tell_every_byte(const struct options *options, struct tally *tally,
+                           const struct sim_scenario *scenario, uint64_t seed)
+{
+    uint64_t bytes;
+    int passed;
+    cut_at = UINT64_MAX;
+    passed = tell(options, tally, scenario, seed);
+    bytes = sim_only.carried_bytes;
+    for (cut_at = 1; passed && cut_at <= bytes; cut_at++) {
+        passed = tell(options, tally, scenario, seed);
+    }
+    return passed;
+}
+
+static int tell_seed(const struct options *options, struct tally *tally,
+                     const struct sim_scenario *scenario, uint64_t seed)
+{
+    cut_at = options->cut_at_byte;
+    return options->every_byte ? tell_every_byte(options, tally, scenario, seed)
+                               : tell(options, tally, scenario, seed);
+}
+
 static struct tally run_seeds(const struct options *options, uint64_t first, uint64_t step,
                               uint64_t count)
 {
@@ -167,7 +200,7 @@ static struct tally run_seeds(const struct options *options, uint64_t first, uin
             if (options->scenario != NULL ? at != options->scenario : at->is_large) {
                 continue;
             }
-            if (!tell(options, &tally, at, options->first + i) && options->stop) {
+            if (!tell_seed(options, &tally, at, options->first + i) && options->stop) {
                 return tally;
             }
         }
@@ -296,6 +329,7 @@ static int take_flag(struct options *options, const char *name)
     } flags[] = {{"--trace", &options->trace},
                  {"--stop", &options->stop},
                  {"--verify", &options->verify},
+                 {"--every-byte", &options->every_byte},
                  {"--quiet", &options->quiet}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(name, flags[i].name) == 0) {
@@ -324,6 +358,8 @@ static void take_options(struct options *options, char **argv)
             options->count = number_of(*argv, argv[1]);
         } else if (strcmp(*argv, "--seed") == 0) {
             options->first = number_of(*argv, argv[1]);
+        } else if (strcmp(*argv, "--cut") == 0) {
+            options->cut_at_byte = number_of(*argv, argv[1]);
         } else if (strcmp(*argv, "--file") == 0) {
             options->file = argv[1];
         } else if (strcmp(*argv, "--jobs") == 0) {

@@ -44,24 +44,40 @@ static struct sim_assoc *new_assoc(struct sim *sim, uint32_t arbiter, uint64_t s
     return assoc;
 }
 
-static const struct sim_was *who_was(struct sim *sim, const kith_id *id)
+static const struct sim_was *who_was(struct sim *sim, uint64_t incarnation)
 {
     const struct sim_was *at = sim_actors_of(sim)->was;
-    while (at != NULL && !kith_id_equal(&at->id, id)) {
+    while (at != NULL && at->incarnation != incarnation) {
         at = at->next;
     }
     return at;
 }
 
+/* Whether another session with this one's identity was ever opened after it, or beside it. */
+static int has_namesake(struct sim *sim, uint32_t session)
+{
+    const struct sim_was *own = sim_actors_of(sim)->was, *at = own;
+    while (own != NULL && own->number != session) {
+        own = own->next;
+    }
+    while (at != NULL && own != NULL &&
+           (!kith_id_equal(&at->id, &own->id) || at->number == session ||
+            (at->number < session && sim->plan.clones == 0))) {
+        at = at->next;
+    }
+    return own != NULL && at != NULL;
+}
+
 struct sim_half *sim_model_connected(struct sim *sim, struct sim_actor *actor, kith_peer *peer)
 {
     kith_id id = kith_peer_id(peer);
-    const struct sim_was *theirs = who_was(sim, &id);
+    const struct sim_was *theirs = who_was(sim, sim_inspect_peer_incarnation(peer));
     int arbiter = sim_inspect_is_arbiter(peer);
     uint64_t since = sim_inspect_since(peer);
     struct sim_assoc *assoc;
     struct sim_half *half;
-    SIM_CHECK(sim, theirs != NULL, "%s: connected to an id that no session has", actor->name);
+    SIM_CHECK(sim, theirs != NULL && kith_id_equal(&theirs->id, &id),
+              "%s: connected to an id that no session has", actor->name);
     SIM_CHECK(sim, theirs->number != actor->number, "%s: connected to itself", actor->name);
     for (half = actor->halves; half != NULL; half = half->next) {
         kith_id known = kith_peer_id(half->peer);
@@ -97,12 +113,32 @@ static int is_leaving(const struct sim_half *half)
            half->actor->number != half->session;
 }
 
+/* Also one that gave the association up before it was confirmed, as a short window may have it. */
+static int went_away(const struct sim *sim, const struct sim_half *half)
+{
+    return half->state == SIM_HALF_UNKNOWN ? !sim->plan.steady || sim->phase > SIM_BUSY
+                                           : is_leaving(half);
+}
+
+/* Whoever departs for another one with its identity must be gone, be put out by the other end, or
+ * have been out of reach when it was asked. */
+static int is_replaced(struct sim *sim, const struct sim_half *half, int broken)
+{
+    const struct sim_half *other = half->other;
+    if (has_namesake(sim, half->session) && other->state == SIM_HALF_DEPARTED &&
+        other->reason == KITH_REASON_RESTARTED) {
+        return 1;
+    }
+    return (has_namesake(sim, other->session) &&
+            (other->actor->number != other->session || (sim->plan.clones > 0 && broken))) ||
+           (has_namesake(sim, half->session) && sim->plan.clones > 0 && broken);
+}
+
 /* The first of the two ends to go must have a cause, and one that fits. */
 static void check_reason(struct sim *sim, const struct sim_half *half, kith_reason reason)
 {
     int mine = half->kicked || half->actor->closing;
-    int theirs = half->other->state == SIM_HALF_UNKNOWN ? !sim->plan.steady || sim->phase > SIM_BUSY
-                                                        : is_leaving(half->other);
+    int theirs = went_away(sim, half->other);
     int broken = sim->plan.faults || sim->links_broken || sim->clock_jumped || sim->memory_failed;
     const char *text = kith_reason_name(reason);
     SIM_CHECK(sim, !sim->plan.lasting || mine || theirs,
@@ -116,6 +152,14 @@ static void check_reason(struct sim *sim, const struct sim_half *half, kith_reas
         return;
     case KITH_REASON_KICKED:
         SIM_CHECK(sim, half->other->kicked, "%s: KICKED, but nobody did", name_of(half));
+        return;
+    case KITH_REASON_RESTARTED:
+        SIM_CHECK(sim, is_replaced(sim, half, broken),
+                  "%s: departed with RESTARTED, and it was there all the time", name_of(half));
+        return;
+    case KITH_REASON_ID_IN_USE:
+        SIM_CHECK(sim, sim->plan.clones > 0 && has_namesake(sim, half->session),
+                  "%s: departed with ID_IN_USE, and nobody else has its identity", name_of(half));
         return;
     case KITH_REASON_LEFT:
     case KITH_REASON_LOST:
@@ -138,7 +182,7 @@ void sim_model_interrupted(struct sim *sim, struct sim_half *half, kith_reason r
               "%s: hears of an interruption, and another link was there", name_of(half));
     SIM_CHECK(sim, half->actor->config.resume_window_ms != KITH_RESUME_OFF,
               "%s: interrupted, and it does not resume", name_of(half));
-    SIM_CHECK(sim, broken || is_leaving(half->other),
+    SIM_CHECK(sim, broken || went_away(sim, half->other),
               "%s: interrupted with %s, but nothing happened", name_of(half),
               kith_reason_name(reason));
     half->is_interrupted = 1;

@@ -21,6 +21,7 @@ void sim_network_open(struct sim *sim, struct sim_random *seed)
         struct kith_memory_hub *hub = &sim->hubs[i];
         kith_memory_hub_init(hub, &sim->loops[0].env);
         hub->driver.capabilities = sim->plan.capabilities;
+        hub->has_addresses = sim->plan.is_introduced;
         if (i > 0) {
             hub->driver.schemes = better;
             hub->driver.rank = i;
@@ -32,7 +33,7 @@ void sim_network_open(struct sim *sim, struct sim_random *seed)
     kith_memory_air_init(&sim->air, &sim->loops[0].env);
     sim->air.delay_us = sim->plan.discovery ? 1000 : 0;
     sim_watch_init(sim);
-    if (sim->plan.cut_within_bytes != 0) {
+    if (sim->plan.cut_within_bytes != 0 && sim->cut_at_byte == 0) {
         sim->cut_at_byte = 1 + sim->seed % sim->plan.cut_within_bytes;
     }
 }
@@ -155,10 +156,14 @@ void sim_heal(struct sim *sim)
 /* ---- partitions -------------------------------------------------------------------------------
  */
 
+static const kith_loop *loop_of(const struct kith__mem_link *link)
+{
+    return KITH_CONTAINER(link->base.endpoint->env, struct kith_loop, env);
+}
+
 static int is_on_island(const struct sim *sim, const struct kith__mem_link *link)
 {
-    const kith_loop *loop = KITH_CONTAINER(link->base.endpoint->env, struct kith_loop, env);
-    return (int)(sim->island >> ((unsigned)(loop->index - 1) % 64) & 1);
+    return (int)(sim->island >> ((unsigned)(loop_of(link)->index - 1) % 64) & 1);
 }
 
 /* Nothing passes, and nobody is told. */
@@ -191,6 +196,46 @@ void sim_network_came_up(struct sim *sim, struct kith_link *link)
 {
     if (sim->island != 0) {
         sever(sim, (struct kith__mem_link *)link);
+    }
+}
+
+/* ---- processes that die -----------------------------------------------------------------------
+ */
+
+/* The far end is told by the kernel, or hears what was under way and no more, perhaps long after,
+ * or nothing at all. */
+static void kill_end(struct sim *sim, struct kith__mem_link *end)
+{
+    struct kith__mem_link *far = end->other;
+    unsigned how = (unsigned)sim_below(&sim->ops, 3);
+    if (far == NULL) {
+        how = 2;
+    } else if (how < 2) {
+        kith__mem_unlend(far);
+        kith__mem_unlend(end);
+        kith__mem_drop_queue(end);
+    }
+    if (how == 0) {
+        kith__mem_post_end(end, 1);
+    } else if (how == 1) {
+        end->other = far->other = NULL;
+        far->is_stalled = (uint8_t)sim_chance(&sim->ops, 500); /* until it is healed */
+    } else {
+        kith__mem_part(end);
+    }
+    kith__mem_cut(end, KITH_REASON_LOST, "its process died");
+}
+
+void sim_network_crash(struct sim *sim, int actor)
+{
+    for (unsigned i = 0; i < sim->plan.transports; i++) {
+        struct kith_node *links = &sim->hubs[i].links;
+        for (struct kith_node *at = links->next; at != links; at = at->next) {
+            struct kith__mem_link *end = KITH_CONTAINER(at, struct kith__mem_link, node);
+            if (loop_of(end)->index - 1 == actor) {
+                kill_end(sim, end);
+            }
+        }
     }
 }
 

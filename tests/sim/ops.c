@@ -577,6 +577,16 @@ void sim_op(struct sim *sim, struct sim_actor *actor)
     case SIM_OP_CHANGE:
         change(actor);
         break;
+    case SIM_OP_CRASH:
+        if (!inside) {
+            sim_crash(actor);
+        }
+        break;
+    case SIM_OP_CLONE:
+        if (!inside) {
+            sim_clone(sim);
+        }
+        break;
     case SIM_OP_CUT:
     case SIM_OP_FAULT:
     case SIM_OP_HEAL:

@@ -260,7 +260,6 @@ static void draw_duplicates(struct sim_plan *plan, struct sim_random *random)
     plan->both_permille = 900;
     plan->transports = (unsigned)sim_between(random, 1, 2);
     plan->ops = sim_between(random, 10, 80);
-    plan->climate.piece_bytes = 2000; /* see below */
     plan->weights[SIM_OP_TWIN] = 40;
     plan->weights[SIM_OP_SELF] = 5;
     plan->weights[SIM_OP_FLAP] = plan->transports > 1 ? 3 : 0;
@@ -301,9 +300,7 @@ static void draw_transport_switch(struct sim_plan *plan, struct sim_random *rand
     plan->both_permille = 300;
     plan->capabilities = sim_chance(random, 500) ? KITH_DRIVER_MANY_LANES : KITH_DRIVER_ONE_LANE;
     plan->climate.delay_us = plan->climate.jitter_us = 20000;
-    /* Cut in smaller ones, what streams carry once more after a switch are more than a thousand
-     * frames in a second that move nothing: an attack. */
-    plan->climate.piece_bytes = 2000;
+    plan->climate.piece_bytes = 100;
     plan->ops = sim_between(random, 5, 30);
     plan->sizes[SIM_TINY] = 80;
     plan->sizes[SIM_SMALL] = 15;
@@ -391,7 +388,8 @@ static void draw_server(struct sim_plan *plan, struct sim_random *random)
     plan->steady = 0;
 }
 
-/* Everyone dials everyone, as they would who know each other's addresses. */
+/* Many, each with each: at times everyone dials everyone, as they would who know each other's
+ * addresses, else each knows one that was there before it and is told of the others. */
 static void draw_mesh(struct sim_plan *plan, struct sim_random *random, unsigned actors)
 {
     draw_many_peers(plan, random);
@@ -399,6 +397,7 @@ static void draw_mesh(struct sim_plan *plan, struct sim_random *random, unsigned
     plan->secure = 0; /* what a handshake costs is no matter here */
     plan->resume_permille = 1000;
     plan->both_permille = 500;
+    plan->is_introduced = sim_chance(random, 700);
     plan->ops = 3 * actors;
     plan->weights[SIM_OP_BROADCAST] = plan->weights[SIM_OP_MANY] = 4;
     plan->sizes[SIM_WINDOW] = 0;
@@ -421,6 +420,7 @@ static void draw_mesh_100(struct sim_plan *plan, struct sim_random *random)
 static void draw_server_1000(struct sim_plan *plan, struct sim_random *random)
 {
     draw_mesh(plan, random, 1001);
+    plan->is_introduced = 0;
     plan->shape = SIM_SERVERS;
     plan->servers = 1;
     plan->ops = 2000;
@@ -428,6 +428,49 @@ static void draw_server_1000(struct sim_plan *plan, struct sim_random *random)
     plan->weights[SIM_OP_BROADCAST] = plan->weights[SIM_OP_MANY] = 0;
     plan->steady = 0;
     plan->faults = 1; /* a server that is full of handshakes ends the oldest */
+}
+
+/* Processes die at any moment and come back as who they were, while their old links still look
+ * alive to others. Whoever is gone is given up for the one that is there, and for nothing else. */
+static void draw_restart(struct sim_plan *plan, struct sim_random *random)
+{
+    draw_resume(plan, random);
+    plan->has_identities = 1;
+    plan->actors = (unsigned)sim_between(random, 2, 4);
+    plan->transports = (unsigned)sim_between(random, 1, 2);
+    plan->both_permille = 500;
+    plan->ops = sim_between(random, 20, 120);
+    plan->gap_us = sim_scale(random, 5000, 800000);
+    plan->weights[SIM_OP_CRASH] = (unsigned)sim_between(random, 2, 15);
+    plan->weights[SIM_OP_FAULT] = (unsigned)sim_below(random, 10);
+    plan->weights[SIM_OP_CHANGE] = (unsigned)sim_below(random, 30); /* all are asked at once */
+    plan->weights[SIM_OP_JUMP] = 0;
+    plan->sizes[SIM_WINDOW] = 10;
+    plan->sizes[SIM_LARGE] = 0;
+    plan->full = 0;
+}
+
+/* For a while two programs run with one identity. Where nothing else happens the one that a peer
+ * has is never displaced; and when one of them is gone, all is as before. */
+static void draw_clone(struct sim_plan *plan, struct sim_random *random)
+{
+    int is_calm = sim_chance(random, 500);
+    draw_restart(plan, random);
+    plan->clones = 1;
+    plan->actors = (unsigned)sim_between(random, 3, 5);
+    plan->weights[SIM_OP_CLONE] = (unsigned)sim_between(random, 5, 30);
+    plan->weights[SIM_OP_CRASH] = is_calm ? 0 : 2;
+    plan->lasting = is_calm;
+    if (is_calm) {
+        plan->weights[SIM_OP_CHANGE] = 0;
+        plan->weights[SIM_OP_FAULT] = plan->weights[SIM_OP_HEAL] = plan->weights[SIM_OP_CUT] = 0;
+        plan->weights[SIM_OP_WEATHER] = plan->weights[SIM_OP_CANCEL] = 0;
+        plan->faults = 0;
+        plan->ping_ms = (uint32_t)sim_between(random, 5000, 20000);
+        plan->ping_count = 3;
+        plan->climate.loss_ppm = 0;
+        plan->climate.bytes_per_s = 0; /* an answer must come in time */
+    }
 }
 
 /* Everyone comes and goes: sessions close with and without flush, peers are disconnected, dials are
@@ -487,6 +530,8 @@ const struct sim_scenario sim_scenarios[] = {
      draw_discovery, 0},
     {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers, 0},
     {"server", "clients of a few servers", draw_server, 0},
+    {"restart", "processes that die and come back as who they were", draw_restart, 0},
+    {"clone", "two programs with one identity", draw_clone, 0},
     {"mesh-20", "twenty, each with each", draw_mesh_20, 0},
     {"mesh-100", "a hundred, each with each", draw_mesh_100, 1},
     {"server-1000", "a server with a thousand clients", draw_server_1000, 1},

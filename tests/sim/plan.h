@@ -42,7 +42,9 @@
     X(CHANGE)     /* one session is told that its network changed, or that it slept */             \
     X(OFFLINE)    /* the machines lose their addresses or routes, or get them back */              \
     X(AIR)        /* discovery hears less, or all; drivers fail; records stay */                   \
-    X(STRANGER)   /* a record on the air that is nobody's, or lies */
+    X(STRANGER)   /* a record on the air that is nobody's, or lies */                              \
+    X(CRASH)      /* a process dies; it comes back as the one it was */                            \
+    X(CLONE)      /* a second program begins with somebody's identity, or ends */
 
 enum sim_op {
 #define SIM_OP_ENUM(name) SIM_OP_##name,
@@ -67,6 +69,10 @@ enum sim_size { SIM_TINY, SIM_SMALL, SIM_WINDOW, SIM_LARGE, SIM_LARGEST, SIM_SIZ
 
 struct sim_plan {
     unsigned actors;
+    int has_identities;                   /* who comes back is the one it was, and where it was */
+    unsigned clones;                      /* the last so many actors are copies of the first */
+    int is_introduced;                    /* each dials one that was there before it, and is told
+                                             of the others */
     unsigned resume_permille;             /* actors that wait for peers without a connection */
     uint32_t resume_ms, resume_ms_max;    /* and how long */
     enum { SIM_STAR, SIM_SERVERS } shape; /* all with all; or clients with servers */

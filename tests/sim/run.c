@@ -37,7 +37,9 @@ static size_t held_beyond(const struct sim_actor *actor)
 static void check_loop(struct sim *sim, const kith_loop *loop)
 {
     const struct sim_actor *actor = loop->index > 0 ? &sim->actors[loop->index - 1] : NULL;
-    if (actor != NULL && actor->session != NULL) {
+    /* What is left of a process that died is on the same loop, and another session only when it has
+     * ended. */
+    if (actor != NULL && actor->session != NULL && actor->ghosts == 0) {
         sim_inspect_session(sim, actor->session, loop,
                             held_beyond(actor) + sim->assoc_count * 1024);
     }
@@ -111,11 +113,30 @@ static void begin_phase(struct sim *sim, int phase)
     sim_note(sim, SIM_PHASE, SIM_WORLD, (uint64_t)phase, 0, 0);
 }
 
+/* Each with each, whoever told them of each other. */
+static int is_full(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->actor_count; i++) {
+        size_t count = 0;
+        for (const struct sim_half *at = sim->actors[i].halves; at != NULL; at = at->next) {
+            count += (size_t)sim_actors_connected(&sim->actors[i], at->other->actor);
+        }
+        if (count != sim->actor_count - 1) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int all_connected(struct sim *sim)
 {
     const struct sim_actors *all = sim_actors_of(sim);
+    if (sim->plan.is_introduced) {
+        return is_full(sim);
+    }
     for (size_t i = 0; i < all->edge_count; i++) {
-        if (!sim_actors_connected(all->edges[i].from, all->edges[i].to)) {
+        if (!all->edges[i].from->is_out &&
+            !sim_actors_connected(all->edges[i].from, all->edges[i].to)) {
             return 0;
         }
     }
@@ -155,7 +176,8 @@ static const char *unfinished(struct sim *sim)
 {
     for (size_t i = 0; i < sim->actor_count; i++) {
         const struct sim_actor *actor = &sim->actors[i];
-        if (actor->session == NULL || actor->closing) {
+        if (actor->is_out ? actor->session != NULL || actor->ghosts > 0
+                          : actor->session == NULL || actor->closing) {
             return "a session has not closed";
         }
         if (actor->held != NULL) {
@@ -218,6 +240,7 @@ static void heal(struct sim *sim)
 {
     begin_phase(sim, SIM_HEALED);
     sim_heal(sim);
+    sim_clones_end(sim);
     sim_wake_all(sim);
     for (size_t i = 0; sim->plan.discovery && i < sim->actor_count; i++) {
         if (sim->actors[i].session !=
@@ -239,7 +262,7 @@ static void heal(struct sim *sim)
 static int anyone_here(const struct sim *sim)
 {
     for (size_t i = 0; i < sim->actor_count; i++) {
-        if (sim->actors[i].session != NULL) {
+        if (sim->actors[i].session != NULL || sim->actors[i].ghosts > 0) {
             return 1;
         }
     }
@@ -315,7 +338,8 @@ static void close_world(struct sim *sim)
     }
 }
 
-int sim_run(struct sim *sim, const struct sim_scenario *scenario, uint64_t seed, int trace)
+int sim_run(struct sim *sim, const struct sim_scenario *scenario, uint64_t seed,
+            uint64_t cut_at_byte, int trace)
 {
     struct sim_arena arena = sim->arena;
     sim_arena_reset(&arena);
@@ -323,6 +347,7 @@ int sim_run(struct sim *sim, const struct sim_scenario *scenario, uint64_t seed,
     sim->arena = arena;
     sim->seed = seed;
     sim->scenario = scenario;
+    sim->cut_at_byte = cut_at_byte;
     sim->trace = trace;
     if (setjmp(sim->escape) != 0) {
         return 0;

@@ -9,6 +9,7 @@
  *   loop.c      stands in for core/runtime/loop.c: virtual time, counted memory
  *   watch.c     between the hub and the core: the driver contract
  *   actor.c     an application: its callbacks, and calls made in its name
+ *   crash.c     processes that die and come back, and two that are the same one
  *   ops.c       what applications do at random
  *   network.c   what the network does: weather, faults, partitions, a cut behind a certain byte
  *   model.c     what was sent, came, and was told of it: exactly once, in order, honestly
@@ -96,7 +97,9 @@ enum {
     X(NETWORK, "network event")                                                                    \
     X(AIR, "the air")                                                                              \
     X(STRANGER, "a stranger's record")                                                             \
-    X(DISCOVERY, "discovery")
+    X(DISCOVERY, "discovery")                                                                      \
+    X(CRASH, "its process dies")                                                                   \
+    X(CLONE, "begins as a copy")
 
 enum sim_note {
 #define SIM_NOTE_ENUM(name, text) SIM_##name,
@@ -196,11 +199,14 @@ void sim_network_close(struct sim *sim);
 void sim_network_turn(struct sim *sim);
 /* A link came up: across a partition nothing passes. */
 void sim_network_came_up(struct sim *sim, struct kith_link *link);
+/* The links of an actor end at its side, now; what the others notice of it is chance. */
+void sim_network_crash(struct sim *sim, int actor);
 
 /* ---- run.c ---- */
 
-/* 1 when every check held. *digest tells runs apart. */
-int sim_run(struct sim *sim, const struct sim_scenario *scenario, uint64_t seed, int trace);
+/* 1 when every check held. cut_at_byte: where the network breaks first, 0: as planned. */
+int sim_run(struct sim *sim, const struct sim_scenario *scenario, uint64_t seed,
+            uint64_t cut_at_byte, int trace);
 
 /* ---- watch.c ---- */
 

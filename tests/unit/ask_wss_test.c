@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "forge.h"
 #include "party.h"
 #include "session/session.h"
@@ -134,11 +135,11 @@ Test(ask_wss, an_answer_one_second_later)
     cr_assert_eq(ada.doubts, 0, "asked about everyone, doubts or not");
     ada.answer = 0;
     open_as(&bob, "Bob", 0, 60000, &bob_leaf);
-    bob.session->config.handshake_ms = 500;
+    bob.session->config.handshake_ms = bench_deadline_ms(500);
     cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
     party_until(loop, &ada.asked, 2);
     for (unsigned i = 1; i <= 10; i++) {
-        run_ms(100);
+        run_ms(bench_deadline_ms(100));
         cr_assert_eq(kith_send(ada.peer, 0, "tick", 4, NULL), KITH_OK);
         party_until(loop, &cyd.messages, i);
     }
@@ -152,7 +153,7 @@ Test(ask_wss, an_answer_one_second_later)
 Test(ask_wss, the_dialer_asks)
 {
     open_as(&ada, "Ada", 0, 60000, &bob_leaf); /* nobody vouches for the listener */
-    ada.session->config.handshake_ms = 3000; /* a handshake under valgrind takes half a second */
+    ada.session->config.handshake_ms = bench_deadline_ms(2000);
     open_as(&bob, "Bob", 1, 60000, &cyd_leaf);
     party_listen(&ada, "wss://127.0.0.1:0");
     cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
@@ -160,7 +161,7 @@ Test(ask_wss, the_dialer_asks)
     cr_assert_eq(bob.question.dial, bob.dial);
     cr_assert_str_eq(bob.question.name, "127.0.0.1");
     cr_assert_eq(bob.doubts, KITH_DOUBT_UNTRUSTED | KITH_DOUBT_SELF_SIGNED);
-    run_ms(3200); /* longer than the listener would wait by itself */
+    run_ms(bench_deadline_ms(2100)); /* longer than the listener would wait by itself */
     cr_assert_eq(kith_ask_answer(bob.ask, 1, NULL), KITH_OK);
     party_until(loop, &bob.ready, 1);
     party_until(loop, &ada.connected, 1);
@@ -284,13 +285,13 @@ Test(ask_wss, a_cancelled_dial)
 Test(ask_wss, longer_than_the_dial_would_try)
 {
     kith_dial_options options = KITH_DIAL_OPTIONS_INIT;
-    options.give_up_ms = 3000;
+    options.give_up_ms = bench_deadline_ms(2000);
     open_as(&ada, "Ada", 1, 60000, &ada_leaf);
     open_as(&bob, "Bob", 1, 60000, &bob_leaf);
     party_listen(&ada, "wss://127.0.0.1:0");
     cr_assert_eq(kith_dial_open(bob.session, ada.url, &options, NULL), KITH_OK);
     party_until(loop, &ada.asked, 1);
-    run_ms(3200);
+    run_ms(bench_deadline_ms(2100));
     cr_assert_eq(kith_ask_answer(bob.ask, 1, NULL), KITH_OK);
     run_ms(300);
     cr_assert_eq(kith_ask_answer(ada.ask, 1, NULL), KITH_OK);

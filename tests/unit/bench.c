@@ -49,6 +49,11 @@ uint64_t bench_rounds(uint64_t rounds)
     return is_slow() ? rounds / 10 + 1 : rounds;
 }
 
+uint32_t bench_deadline_ms(uint32_t deadline_ms)
+{
+    return is_slow() ? deadline_ms * 10 : deadline_ms;
+}
+
 size_t bench_step(void)
 {
     return is_slow() ? 9 : 1;

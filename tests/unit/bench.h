@@ -24,6 +24,8 @@ void bench_fill(struct bench_random *random, void *out, size_t count);
 /* How many of so many rounds to run: all, or a tenth of them where tests run under a slow tool
  * (KITH_TEST_SLOW is set under valgrind). */
 uint64_t bench_rounds(uint64_t rounds);
+/* A deadline that a handshake on this machine keeps easily: so many ms, or ten times that. */
+uint32_t bench_deadline_ms(uint32_t deadline_ms);
 /* The same for loops that look at every place of something: 1, or 9. */
 size_t bench_step(void);
 

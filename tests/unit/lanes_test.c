@@ -352,6 +352,30 @@ Test(lanes, lane_pieces_of_nothing_have_a_rate)
     expect_protocol();
 }
 
+/* What was granted may come once more after a change of links, in whatever pieces. More may not. */
+Test(lanes, what_comes_again_is_free_up_to_a_budget)
+{
+    static char bytes[4096] = "\200\1"; /* a record of 64 KiB */
+    size_t budget, came = 0;
+    open_shaken();
+    budget = ada->session->config.budget_bytes;
+    stranger_shake(&eve);
+    say_lane(0, 0, bytes, sizeof bytes);
+    for (int i = 0; i < 4 * KITH_IDLE_FRAMES_PER_S_MAX; i++, came++) {
+        say_lane(0, (uint64_t)i % 1000, bytes, 1);
+    }
+    say_lane(0, 6000, bytes, 100); /* behind a gap: of an earlier time */
+    cr_assert(!eve.was_closed);
+    for (; came + sizeof bytes <= budget - 100; came += sizeof bytes) {
+        say_lane(0, 0, bytes, sizeof bytes);
+    }
+    cr_assert(!eve.was_closed);
+    for (int i = 0; i < KITH_IDLE_FRAMES_PER_S_MAX + 10; i++) {
+        say_lane(0, 0, bytes, sizeof bytes);
+    }
+    expect_protocol();
+}
+
 Test(lanes, blocked_at_a_limit_that_was_never_granted)
 {
     uint8_t body[KITH_BLOCKED_BYTES_MAX];

@@ -95,6 +95,22 @@ Test(link_quic, no_protocol_at_all)
     expect_failure(KITH_REASON_NOT_KITH);
 }
 
+Test(link_quic, a_listener_of_another_protocol)
+{
+    open_both();
+    endpoint_of(&ada)->protocol = "other/1";
+    dial();
+    expect_failure(KITH_REASON_NOT_KITH);
+}
+
+Test(link_quic, a_listener_without_a_protocol)
+{
+    open_both();
+    endpoint_of(&ada)->protocol = NULL;
+    dial();
+    expect_failure(KITH_REASON_NOT_KITH);
+}
+
 Test(link_quic, no_ticket)
 {
     WOLFSSL_SESSION *session;
@@ -119,6 +135,40 @@ Test(link_quic, a_stranger_has_to_come_twice)
     cr_assert_geq(endpoint_of(&ada)->counts.retries, 1);
     cr_assert_eq(endpoint_of(&ada)->counts.invalid_tokens, 0);
     exchange();
+    party_loop_free(&loop);
+}
+
+/* Packets in Bob's name, as anybody can send them, do not keep Bob out: he is suspected, but he can
+ * prove where he is. */
+Test(link_quic, what_others_do_in_my_name)
+{
+    uint8_t packet[1200] = {0xc3, 0, 0, 0, 1, 16}; /* a first packet but for what is encrypted */
+    kith_session_stats stats = {.size = sizeof stats};
+    struct kith__quic_socket *socket;
+    struct kith__udp_path path;
+    open_both();
+    socket = KITH_CONTAINER(endpoint_of(&ada)->sockets.next, struct kith__quic_socket, node);
+    path.local = path.remote = socket->udp.bound;
+    for (uint16_t i = 0; i < 1000; i++) {
+        if (i == 500) {
+            dial();
+        }
+        cr_assert_eq(kith_default_crypto.random(NULL, packet + 6, sizeof packet - 6), KITH_OK);
+        packet[22] = 16; /* the other id's length; no token, and the rest of the packet's */
+        packet[39] = 0;
+        packet[40] = 0x44;
+        packet[41] = (uint8_t)(sizeof packet - 42 - 0x400);
+        kith__udp_set_port(&path.remote, htons((uint16_t)(10000 + i)));
+        kith__quic_route(&socket->udp, &path, packet, sizeof packet);
+        cr_assert_eq(kith_loop_step(loop, 0), KITH_OK);
+    }
+    expect_connected();
+    exchange();
+    cr_assert_eq(kith_session_get_stats(ada.session, &stats), KITH_OK);
+    /* A few before anybody is suspected, and a few after Bob has come in, which forgives. */
+    cr_assert_leq(stats.links_accepted, 4 * KITH_SUSPECT_FAILURES, "%u",
+                  (unsigned)stats.links_accepted);
+    cr_assert_geq(stats.addresses_asked, 900);
     party_loop_free(&loop);
 }
 
@@ -185,6 +235,34 @@ Test(link_quic, keys_are_updated)
         exchange();
     }
     cr_assert_eq(bob.peer->conn, before);
+    party_loop_free(&loop);
+}
+
+/* As if this machine had had another address until now: the link goes on from the one it has, under
+ * an id that was not seen before; and Ada sees nothing, since to her nothing is different. */
+Test(link_quic, a_machine_that_moves)
+{
+    struct kith__quic_link *link;
+    const struct kith_conn *before;
+    ngtcp2_cid id;
+    open_both();
+    dial();
+    expect_connected();
+    exchange();
+    before = bob.peer->conn;
+    link = link_of(&bob);
+    id = *ngtcp2_conn_get_dcid2(link->conn);
+    kith__quic_look(&link->base);
+    cr_assert(ngtcp2_cid_eq(&id, ngtcp2_conn_get_dcid2(link->conn)), "it moved to where it was");
+    cr_assert(kith__net_address_parse("192.0.2.7", 0, &link->own.storage, &link->own.bytes));
+    kith__quic_look(&link->base);
+    cr_assert(!ngtcp2_cid_eq(&id, ngtcp2_conn_get_dcid2(link->conn)), "it did not move");
+    cr_assert_eq(strncmp(link->local, "127.0.0.1:", 10), 0, "%s", link->local);
+    for (int i = 0; i < 5; i++) {
+        exchange();
+    }
+    cr_assert_eq(bob.peer->conn, before);
+    cr_assert_eq(ada.departed + bob.departed, 0);
     party_loop_free(&loop);
 }
 

@@ -601,3 +601,41 @@ Test(network, without_memory)
         world_close(&world);
     }
 }
+
+/* The same link, from another address: no link of the hub does that by itself. */
+Test(network, a_peer_that_moves_is_told)
+{
+    kith_peer_info info = {.size = sizeof info};
+    struct kith_peer *peer;
+    open_pair(1);
+    peer = KITH_CONTAINER(ada->session->peers.next, struct kith_peer, node);
+    kith_up_moved(peer->active->link, "192.0.2.9:4242");
+    cr_assert_eq(ada->count[ACTOR_NETWORK_PATH], 1);
+    cr_assert_eq(bob->count[ACTOR_NETWORK_PATH], 0);
+    cr_assert_eq(kith_peer_get_info(peer, &info), KITH_OK);
+    cr_assert_str_eq(info.remote_address, "192.0.2.9:4242");
+    world_close(&world);
+}
+
+/* Nor one whose peer the application does not know yet. */
+Test(network, a_stranger_that_moves_is_not_told)
+{
+    struct kith_conn *conn;
+    open_world(1);
+    world.hub.delay_us = 10000;
+    actor_listen(ada);
+    cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
+    for (int i = 0; i < 1000 && kith_list_empty(&ada->session->conns); i++) {
+        world_run(&world, 1);
+    }
+    cr_assert(!kith_list_empty(&ada->session->conns));
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 0);
+    conn = KITH_CONTAINER(ada->session->conns.next, struct kith_conn, node);
+    kith_up_moved(conn->link, "192.0.2.9:4242");
+    cr_assert_eq(ada->count[ACTOR_NETWORK_PATH], 0);
+    cr_assert_str_eq(conn->remote_address, "192.0.2.9:4242");
+    world_run(&world, 1000);
+    cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+    cr_assert_eq(ada->count[ACTOR_NETWORK_PATH], 0);
+    world_close(&world);
+}

@@ -227,6 +227,7 @@ void party_open_pki(struct party *party, kith_loop *loop, const char *name, int 
     config.display_name = name;
     config.session_name = "party";
     config.security = KITH_SECURITY_PKI;
+    config.handshake_ms = PARTY_HANDSHAKE_MS;
     cr_assert_eq(open_session(party, loop, &config, asks), KITH_OK, "%s", kith_detail());
 }
 

@@ -175,7 +175,7 @@ Test(restart, the_last_old_link_dies_meanwhile)
         come(&twin);
         world_run(&world, 100);
         stranger_hang_up(&eve, KITH_REASON_LOST);
-        world_settle(&world);
+        world_run(&world, 1);
         expect_replaced();
         close_world();
     }
@@ -202,10 +202,62 @@ Test(restart, the_newcomer_leaves)
     make_twin(&twin, 1);
     come(&twin);
     stranger_hang_up(&twin, KITH_REASON_LOST);
+    world_run(&world, 10);
+    (void)answer(&eve); /* too late */
+    /* Nobody has answered in time so far: the next one is not refused unasked. */
+    stranger_end(&twin);
+    make_twin(&twin, 2);
+    come(&twin);
+    cr_assert_eq(answer(&eve), 1);
+    cr_assert_eq(stranger_expect_end(&twin), KITH_REASON_ID_IN_USE);
     world_run(&world, KITH_PROBE_MS_MIN + 1);
     cr_assert_eq(ada->count[ACTOR_DEPARTED], 0);
     cr_assert(!eve.was_closed);
     close_world();
+}
+
+static void send_adopt(struct stranger *stranger)
+{
+    uint8_t out[KITH_ADOPT_BYTES_MAX];
+    stranger->adopt.generation = stranger->adopt.since = 1;
+    stranger->adopt.fresh = 1;
+    stranger->adopt.next_lane = KITH_CHANNEL_COUNT;
+    stranger_frame(stranger, KITH_FRAME_ADOPT, out, kith_adopt_encode(&stranger->adopt, 1, out));
+}
+
+/* Two with one key prove themselves before either is chosen; the one that chooses later is the
+ * newcomer. */
+Test(restart, both_prove_themselves_first)
+{
+    for (int answers = 0; answers <= 1; answers++) {
+        kith_session_config config = world_config("Ada");
+        order = 1;
+        world_open(&world, 1);
+        strangers_open(&strangers, &world);
+        ada = world_join(&world, &config);
+        cr_assert_eq(kith_listen(ada->session, "raw://*:1", ada, &ada->listener), KITH_OK);
+        world_settle(&world);
+        stranger_make(&eve, &strangers, ada, order);
+        make_twin(&twin, 1);
+        cr_assert(stranger_connect(&eve));
+        cr_assert(stranger_connect(&twin));
+        stranger_authenticate(&eve);
+        stranger_authenticate(&twin);
+        send_adopt(&eve);
+        cr_assert(is_let_in(&eve));
+        (void)answer(&eve); /* what every link is asked */
+        send_adopt(&twin);
+        cr_assert(!is_let_in(&twin));
+        if (answers) {
+            cr_assert_eq(answer(&eve), 1);
+            cr_assert_eq(stranger_expect_end(&twin), KITH_REASON_ID_IN_USE);
+            cr_assert_eq(ada->count[ACTOR_CONNECTED], 1);
+        } else {
+            world_run(&world, KITH_PROBE_MS_MIN + 1);
+            expect_replaced();
+        }
+        close_world();
+    }
 }
 
 Test(restart, one_newcomer_waits_for_a_key)
@@ -237,6 +289,60 @@ Test(restart, the_old_one_says_goodbye)
     cr_assert(is_let_in(&twin));
     cr_assert_eq(ada->count[ACTOR_CONNECTED], 2);
     close_world();
+}
+
+/* Answers all there is to answer. */
+static void live_on(struct stranger *stranger)
+{
+    const uint8_t *body;
+    uint64_t type;
+    size_t length;
+    stranger_hear(stranger);
+    while (stranger_next(stranger, &type, &body, &length)) {
+        uint8_t out[KITH_ADOPT_BYTES_MAX];
+        memcpy(out, body, length < sizeof out ? length : sizeof out);
+        if (type == KITH_FRAME_PING) {
+            stranger_frame(stranger, KITH_FRAME_PONG, out, length);
+        } else if (type == KITH_FRAME_ADOPT) {
+            cr_assert(kith_adopt_decode(body, length, 1, &stranger->adopt));
+            stranger_frame(stranger, KITH_FRAME_ADOPTED, out,
+                           kith_adopt_encode(&stranger->adopt, 0, out));
+        }
+    }
+}
+
+/* Two links of one incarnation. What the second one brings may be of an association before: it ends
+ * that link, and the other one is asked for a sign of life. */
+Test(restart, a_goodbye_beside_the_link_in_use)
+{
+    for (int is_there = 0; is_there <= 1; is_there++) {
+        uint8_t body[KITH_CLOSE_BODY_BYTES_MAX];
+        const uint8_t *adopt;
+        size_t length;
+        order = -1;
+        open_world(KITH_RESUME_OFF);
+        (void)answer(&eve);
+        make_twin(&twin, 0);
+        twin.claim = (struct kith_claim){eve.adopt.since, eve.adopt.generation, 0};
+        come(&twin);
+        stranger_hear(&twin);
+        cr_assert(stranger_find(&twin, KITH_FRAME_ADOPT, &adopt, &length));
+        stranger_frame(&twin, KITH_FRAME_CLOSE, body,
+                       kith_close_encode(KITH_REASON_LEFT, "", body));
+        cr_assert_eq(ada->count[ACTOR_DEPARTED], 0);
+        if (is_there) {
+            cr_assert_eq(answer(&eve), 1, "it was not asked at once");
+            eve.read_count = 0;
+        }
+        for (int i = 0; i <= KITH_PROBE_COUNT; i++) {
+            if (is_there) {
+                live_on(&eve);
+            }
+            world_run(&world, KITH_PROBE_MS);
+        }
+        cr_assert_eq(ada->count[ACTOR_DEPARTED], !is_there);
+        close_world();
+    }
 }
 
 /* ---- whole sessions ---------------------------------------------------------------------------

@@ -447,7 +447,7 @@ static void take_auth(struct stranger *stranger)
 
 void stranger_send_info(struct stranger *stranger)
 {
-    const struct kith_info info = {.name = "Stranger"};
+    const struct kith_info info = {.name = "Stranger", .claim = stranger->claim};
     uint8_t body[KITH_INFO_OWN_BYTES_MAX];
     stranger_frame(stranger, KITH_FRAME_INFO, body, kith_info_encode(&info, body));
 }

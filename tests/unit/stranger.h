@@ -44,6 +44,7 @@ struct stranger {
     struct kith_hello hello; /* what it says of itself; may be changed before it is sent */
     uint8_t hello_sent[KITH_HELLO_BYTES], hello_came[KITH_HELLO_BYTES];
     struct kith_auth auth;
+    struct kith_claim claim; /* in its INFO */
     struct kith_hello their_hello;
     struct kith_adopt adopt; /* the one that came, or went */
 

@@ -68,19 +68,17 @@ void kith__net_address_format(const struct sockaddr *address, socklen_t bytes,
              host, port);
 }
 
-int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
-                              char out[KITH__NET_ADDRESS_BYTES])
+int kith__net_local_towards(const struct sockaddr *remote, socklen_t bytes,
+                            struct sockaddr_storage *out, socklen_t *out_bytes)
 {
-    struct sockaddr_storage local;
-    socklen_t local_bytes = sizeof local;
     int fd = kith__net_socket(remote->sa_family, SOCK_DGRAM);
-    int known = fd >= 0 && connect(fd, remote, bytes) == 0 &&
-                getsockname(fd, (struct sockaddr *)(void *)&local, &local_bytes) == 0;
+    int known;
+    memset(out, 0, sizeof *out);
+    *out_bytes = sizeof *out;
+    known = fd >= 0 && connect(fd, remote, bytes) == 0 &&
+            getsockname(fd, (struct sockaddr *)(void *)out, out_bytes) == 0;
     if (fd >= 0) {
         (void)close(fd);
-    }
-    if (known) {
-        kith__net_address_format((const struct sockaddr *)(const void *)&local, local_bytes, out);
     }
     return known;
 }

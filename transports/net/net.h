@@ -25,8 +25,8 @@ int kith__net_address_parse(const char *ip, uint16_t port, struct sockaddr_stora
                             socklen_t *out_bytes);
 /* The address, with some port, that packets to there leave from, as far as the system knows without
  * sending one. 1 when it does. */
-int kith__net_address_towards(const struct sockaddr *remote, socklen_t bytes,
-                              char out[KITH__NET_ADDRESS_BYTES]);
+int kith__net_local_towards(const struct sockaddr *remote, socklen_t bytes,
+                            struct sockaddr_storage *out, socklen_t *out_bytes);
 /* 1 when this machine has the address, on an interface that is switched off. */
 int kith__net_address_is_down(const struct sockaddr_storage *address);
 /* Host part for a URL of a socket that is bound to all addresses. */

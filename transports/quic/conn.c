@@ -31,8 +31,8 @@ static int new_id(ngtcp2_conn *conn, ngtcp2_cid *cid, ngtcp2_stateless_reset_tok
     (void)conn;
     cid->datalen = count;
     if (crypto->random(crypto->user, cid->data, count) != KITH_OK ||
-        ngtcp2_crypto_generate_stateless_reset_token(token->data, endpoint->secret,
-                                                     sizeof endpoint->secret, cid) != 0 ||
+        ngtcp2_crypto_generate_stateless_reset_token(token->data, endpoint->base.secret,
+                                                     sizeof endpoint->base.secret, cid) != 0 ||
         kith__quic_id_add(link, 0, cid->data, count) == NULL) {
         return NGTCP2_ERR_CALLBACK_FAILURE;
     }
@@ -263,6 +263,8 @@ static const ngtcp2_callbacks callbacks = {
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
     .get_path_challenge_data2 = ngtcp2_crypto_get_path_challenge_data2_cb,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
+    .begin_path_validation = kith__quic_path_begins,
+    .path_validation = kith__quic_path_ends,
     .handshake_completed = handshake_completed,
     .handshake_confirmed = handshake_confirmed,
     .dcid_status2 = note_token,
@@ -404,8 +406,9 @@ kith_err kith__quic_conn_accept(struct kith__quic_link *link, const struct kith_
          * up, since its own leaves the token out there. */
     }
     params.stateless_reset_token_present = 1;
-    if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token, endpoint->secret,
-                                                     sizeof endpoint->secret, &ours) != 0) {
+    if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
+                                                     endpoint->base.secret,
+                                                     sizeof endpoint->base.secret, &ours) != 0) {
         return KITH_ERR_CRYPTO;
     }
     return ngtcp2_conn_server_new(&link->conn, &head->scid, &ours, &path, head->version, &callbacks,

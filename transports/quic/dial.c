@@ -40,6 +40,31 @@ static void fail(struct kith__quic_link *link, kith_reason reason, const char *w
     kith__quic_link_cut(link);
 }
 
+/* Counts only where nothing else can be known: for a dial that nobody has answered. A link that
+ * stands does not care, since anybody on the way can say so (RFC 9000 §14.2.1). */
+void kith__quic_dial_unreachable(struct kith__quic_link *link, int error)
+{
+    char reason[80];
+    if (!link->dialled || link->heard || error == EMSGSIZE) {
+        return;
+    }
+    if (error == ECONNREFUSED) {
+        kith__quic_link_fail(link, KITH_REASON_REFUSED,
+                             "%s refuses the connection: nobody listens there", link->remote);
+    } else {
+        kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
+                             link->remote, kith__net_errno_text(error, reason, sizeof reason),
+                             kith__net_advice(error));
+    }
+    link->mute = 1;
+    kith__quic_link_cut(link);
+}
+
+static void nobody_is_there(struct kith__udp_feeler *feeler, int error)
+{
+    kith__quic_dial_unreachable(KITH_CONTAINER(feeler, struct kith__quic_link, feeler), error);
+}
+
 void kith__quic_dial_begin(struct kith__quic_link *link)
 {
     struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
@@ -62,9 +87,12 @@ void kith__quic_dial_begin(struct kith__quic_link *link)
     kith__quic_link_place(link, socket);
     link->stage = KITH__QUIC_SHAKING;
     err = kith__quic_conn_dial(link);
-    if (err != KITH_OK) {
-        fail(link, KITH_REASON_INTERNAL,
-             err == KITH_ERR_NOMEM ? "out of memory"
-                                   : "the TLS library does not take a connection");
+    if (err == KITH_OK) {
+        link->feeler.env = endpoint->base.env;
+        link->feeler.on_unreachable = nobody_is_there;
+        kith__udp_feel(&link->feeler, &link->path.remote);
+        return;
     }
+    fail(link, KITH_REASON_INTERNAL,
+         err == KITH_ERR_NOMEM ? "out of memory" : "the TLS library does not take a connection");
 }

@@ -29,4 +29,5 @@ const struct kith_driver kith_quic_driver = {
     .lanes_end = kith__quic_lanes_end,
     .datagram_max = kith__quic_datagram_max,
     .check_pki = kith__tls_check_pki,
+    .look = kith__quic_look,
 };

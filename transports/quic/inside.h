@@ -5,7 +5,7 @@
  *
  * ngtcp2 does packets, loss and congestion, wolfSSL the handshake inside. Who owns what:
  *   endpoint  the TLS contexts, the sockets, one buffer for sending and one for receiving, the
- *             table of connection ids, one secret from which reset and Retry tokens are made
+ *             table of connection ids, one secret from which Retry tokens are made
  *   socket    one UDP socket: a port's, or the one for dialling of an address family. It lives as
  *             long as its port or a link on it
  *   port      a socket's permission to take strangers
@@ -106,8 +106,8 @@ struct kith__quic_endpoint {
     struct kith__tls_pki *pki;
     struct kith__tls_keys keys;
     WOLFSSL_CTX *client_tls, *server_tls;
-    uint8_t secret[KITH__QUIC_SECRET_BYTES];
-    uint8_t *received, *sending; /* buffers */
+    uint8_t secret[KITH__QUIC_SECRET_BYTES]; /* of Retry tokens; that of resets is the core's */
+    uint8_t *received, *sending;             /* buffers */
     struct kith_node sockets;
     struct kith_deferred sweep; /* frees closed sockets */
     struct kith__quic_ids ids;
@@ -117,7 +117,7 @@ struct kith__quic_endpoint {
     struct kith__quic_block *spare; /* blocks */
     size_t spare_count;
     unsigned shaking; /* links that came in and are not up */
-    struct kith__quic_rate answers, retries;
+    struct kith__quic_rate answers, retries, unproved;
     struct kith__quic_counts counts;
     /* Of links made from now on. Constants, but for tests: they have less time than bounds.h gives,
      * and speak other protocols. */
@@ -210,6 +210,7 @@ struct kith__quic_link {
     struct kith__quic_id *first_id; /* that the other side made up for its first packets */
     struct kith_deferred turn;
     struct kith_timer alarm, deadline;
+    struct kith__udp_feeler feeler; /* until something was heard */
     struct kith__tls_handshake tls;
 
     uint8_t dialled, heard;
@@ -220,10 +221,13 @@ struct kith__quic_link {
     uint8_t lanes_ended; /* what is lent must not be looked at any more */
     uint8_t streams_are_out, datagrams_are_dry;
     uint8_t is_stale_alarm;
-    unsigned code;              /* of close() */
-    ngtcp2_ccerr error;         /* what the other side is told */
-    kith_reason reason;         /* why it ends; NONE = not known yet */
-    struct kith__udp_path path; /* at first */
+    unsigned code;                /* of close() */
+    ngtcp2_ccerr error;           /* what the other side is told */
+    kith_reason reason;           /* why it ends; NONE = not known yet */
+    struct kith__udp_path path;   /* its ends, proved; a dialled one's own as ngtcp2 knows it */
+    struct kith__udp_address own; /* this end's address; bytes 0: not known */
+    uint8_t has_wandered;         /* packets come from another address, or did */
+    uint8_t is_unproved;          /* ngtcp2 sends to where that is not proved yet */
 
     struct kith__quic_control control;
     struct kith_node lanes, old_lanes, arrivals; /* old: since the lanes were ended in this turn */
@@ -274,6 +278,12 @@ static inline int kith__quic_is_ending(const struct kith__quic_link *link)
 }
 
 /* ---- endpoint.c */
+
+static inline void kith__quic_ignored(struct kith__quic_endpoint *endpoint, uint64_t *counter)
+{
+    ++*counter;
+    kith_up_stray(&endpoint->base, KITH_STRAY_IGNORED);
+}
 
 kith_err kith__quic_endpoint_open(struct kith_endpoint *base);
 void kith__quic_endpoint_close(struct kith_endpoint *base);
@@ -344,6 +354,8 @@ void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_
 
 kith_err kith__quic_dial(struct kith_link *base, const struct kith_address *address);
 void kith__quic_dial_begin(struct kith__quic_link *link);
+/* The system heard that packets to a link's other side do not arrive; errno. */
+void kith__quic_dial_unreachable(struct kith__quic_link *link, int error);
 
 /* ---- conn.c: the ngtcp2_conn of a link */
 
@@ -382,6 +394,20 @@ kith_err kith__quic_exporter(struct kith_link *base, const char *label, uint8_t 
                              size_t out_bytes);
 int kith__quic_can_write(struct kith_link *base);
 size_t kith__quic_datagram_max(struct kith_link *base);
+
+/* ---- path.c: the ends of a link that stands */
+
+/* ngtcp2 asks the other side to prove where it is, and knows. */
+int kith__quic_path_begins(ngtcp2_conn *conn, uint32_t flags, const ngtcp2_path *path,
+                           const ngtcp2_path *before, void *user);
+int kith__quic_path_ends(ngtcp2_conn *conn, uint32_t flags, const ngtcp2_path *path,
+                         const ngtcp2_path *before, ngtcp2_path_validation_result result,
+                         void *user);
+/* A packet of the link came, and has_wandered. Tells the core where the other side is. */
+void kith__quic_path_wandered(struct kith__quic_link *link);
+/* Fills link->own and link->local. */
+void kith__quic_path_note(struct kith__quic_link *link);
+void kith__quic_look(struct kith_link *base);
 
 /* ---- explain.c: why a link ends */
 

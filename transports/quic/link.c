@@ -94,6 +94,7 @@ static void finish(struct kith__quic_link *link)
     kith__quic_link_fail(link, KITH_REASON_LOST, "%s went away without a goodbye",
                          kith__quic_who(link));
     end_shaking(link);
+    kith__udp_feel_no_more(&link->feeler);
     kith_timer_stop(env, &link->alarm);
     kith_undefer(&link->turn);
     kith__quic_conn_free(link);
@@ -196,16 +197,23 @@ void kith__quic_link_read(struct kith__quic_link *link, const struct kith__udp_p
     if (link->conn == NULL || kith__quic_is_over(link)) {
         return;
     }
-    link->heard = 1;
+    if (!link->heard) {
+        link->heard = 1;
+        kith__udp_feel_no_more(&link->feeler);
+    }
     if (link->dialled) {
         seen.local = link->path.local; /* the socket's: whatever address the system uses now */
     }
+    link->has_wandered |= !kith__udp_same(&seen.remote, &link->path.remote);
     both = kith__quic_path(&seen);
     rv = ngtcp2_conn_read_pkt(link->conn, &both, &info, bytes, count,
                               kith__quic_now(link->base.endpoint->env));
     if (rv != 0) {
         kith__quic_explain(link, rv);
         return;
+    }
+    if (link->has_wandered) {
+        kith__quic_path_wandered(link);
     }
     kith__quic_link_wake(link);
 }
@@ -270,20 +278,6 @@ void kith__quic_tx_ready(struct kith_link *base)
     }
 }
 
-/* This end's own address; NULL: not known. A dialled link's socket is bound to none. */
-static const char *local_of(struct kith__quic_link *link)
-{
-    const struct kith__udp_address *end = link->dialled ? &link->path.remote : &link->path.local;
-    const struct sockaddr *address = (const struct sockaddr *)(const void *)&end->storage;
-    if (link->local[0] == '\0' && !link->dialled) {
-        kith__net_address_format(address, end->bytes, link->local);
-    } else if (link->local[0] == '\0' &&
-               !kith__net_address_towards(address, end->bytes, link->local)) {
-        return NULL;
-    }
-    return link->local;
-}
-
 void kith__quic_info(struct kith_link *base, struct kith_link_info *info)
 {
     struct kith__quic_link *link = (struct kith__quic_link *)(void *)base;
@@ -292,7 +286,8 @@ void kith__quic_info(struct kith_link *base, struct kith_link_info *info)
     info->cipher = "";
     info->psk_identity = "";
     info->remote_address = link->remote;
-    info->local_address = local_of(link);
+    kith__quic_path_note(link);
+    info->local_address = link->local[0] != '\0' ? link->local : NULL;
     if (link->ssl != NULL) {
         kith__tls_info(link->ssl, &kith__quic_endpoint_of(link)->keys, &link->tls, info);
     }

@@ -104,14 +104,16 @@ static void send_retry(struct kith__quic_socket *socket, const struct kith__udp_
                                       &head->dcid, token, (size_t)bytes);
     if (bytes > 0) {
         endpoint->counts.retries++;
+        kith_up_stray(&endpoint->base, KITH_STRAY_ASKED);
         (void)kith__quic_socket_send(socket, path, answer, (size_t)bytes, (size_t)bytes);
     }
 }
 
 /* 1 when the stranger may go on. Tokens of any other kind are none of ours: who brings one has it
- * from somebody who had this address before, and is treated like one without. */
+ * from somebody who had this address before, and is treated like one without. Who is suspected has
+ * to prove it, since what made it suspect may have been somebody else's packets. */
 static int check_address(struct kith__quic_socket *socket, const struct kith__udp_path *path,
-                         struct kith__quic_first *first)
+                         const char *remote, struct kith__quic_first *first)
 {
     struct kith__quic_endpoint *endpoint = socket->endpoint;
     const ngtcp2_pkt_hd *head = &first->head;
@@ -125,11 +127,14 @@ static int check_address(struct kith__quic_socket *socket, const struct kith__ud
                 kith__quic_now(endpoint->base.env)) == 0) {
             return 1;
         }
-        endpoint->counts.invalid_tokens++;
+        kith__quic_ignored(endpoint, &endpoint->counts.invalid_tokens);
         turn_away(socket, path, head, NGTCP2_INVALID_TOKEN);
         return 0;
     }
-    if (endpoint->shaking >= endpoint->retry_links) {
+    if (endpoint->shaking >= endpoint->retry_links ||
+        kith_up_is_suspect(&socket->port->base, remote) ||
+        !kith__quic_rate_allows(endpoint->base.env, &endpoint->unproved,
+                                KITH_QUIC_UNPROVED_PER_S_MAX)) {
         send_retry(socket, path, head);
         return 0;
     }
@@ -169,22 +174,22 @@ void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_
     struct kith__quic_link *link;
     char remote[KITH__NET_ADDRESS_BYTES];
     if (ngtcp2_accept(&first.head, bytes, count) != 0) {
-        endpoint->counts.stray++;
+        kith__quic_ignored(endpoint, &endpoint->counts.stray);
         return;
     }
     if (socket->port == NULL) {
         turn_away(socket, path, &first.head, NGTCP2_CONNECTION_REFUSED);
         return;
     }
-    if (!check_address(socket, path, &first)) {
+    kith__net_address_format((const struct sockaddr *)(const void *)&path->remote.storage,
+                             path->remote.bytes, remote);
+    if (!check_address(socket, path, remote, &first)) {
         return;
     }
     if (kith_up_accept_after_ms(&socket->port->base) > 0) {
         endpoint->counts.put_off++; /* it comes again by itself (RFC 9002 §6.2.2.1) */
         return;
     }
-    kith__net_address_format((const struct sockaddr *)(const void *)&path->remote.storage,
-                             path->remote.bytes, remote);
     socket->holds++; /* the port may be closed inside */
     link = (struct kith__quic_link *)(void *)kith_up_accepted(&socket->port->base, remote);
     socket->holds--;

@@ -32,7 +32,7 @@ static void offer_version(struct kith__quic_socket *socket, const struct kith__u
     struct kith__quic_endpoint *endpoint = socket->endpoint;
     uint8_t answer[ANSWER_BYTES + 2 * UINT8_MAX];
     ngtcp2_ssize bytes;
-    endpoint->counts.version++;
+    kith__quic_ignored(endpoint, &endpoint->counts.version);
     if (socket->port == NULL || count < FIRST_BYTES_MIN || !may_answer(endpoint)) {
         return;
     }
@@ -58,13 +58,13 @@ static void reset(struct kith__quic_socket *socket, const struct kith__udp_path 
     ngtcp2_stateless_reset_token token;
     ngtcp2_cid cid;
     ngtcp2_ssize bytes;
-    endpoint->counts.stray++;
+    kith__quic_ignored(endpoint, &endpoint->counts.stray);
     if (count <= RESET_BYTES_MIN || !may_answer(endpoint)) {
         return;
     }
     ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
-    if (ngtcp2_crypto_generate_stateless_reset_token(token.data, endpoint->secret,
-                                                     sizeof endpoint->secret, &cid) != 0 ||
+    if (ngtcp2_crypto_generate_stateless_reset_token(token.data, endpoint->base.secret,
+                                                     sizeof endpoint->base.secret, &cid) != 0 ||
         crypto->random(crypto->user, noise, sizeof noise) != KITH_OK) {
         return;
     }
@@ -103,7 +103,7 @@ void kith__quic_route(struct kith__udp *udp, const struct kith__udp_path *path,
         return;
     }
     if (rv != 0) {
-        endpoint->counts.malformed++;
+        kith__quic_ignored(endpoint, &endpoint->counts.malformed);
         return;
     }
     id = kith__quic_id_find(endpoint, 0, ids.dcid, ids.dcidlen);
@@ -116,7 +116,9 @@ void kith__quic_route(struct kith__udp *udp, const struct kith__udp_path *path,
         }
     } else if (is_short) {
         reset(socket, path, &ids, count);
-    } else if (ids.version != 0) { /* 0: a version negotiation, for nobody */
+    } else if (ids.version != 0) { /* 0: a version negotiation; for nobody, then */
         kith__quic_accept(socket, path, bytes, count);
+    } else {
+        kith__quic_ignored(endpoint, &endpoint->counts.stray);
     }
 }

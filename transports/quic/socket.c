@@ -36,30 +36,14 @@ static void writable(struct kith__udp *udp)
     }
 }
 
-/* Counts only where nothing else can be known: for a dial that nobody has answered. A link that
- * stands does not care, since anybody on the way can say so (RFC 9000 §14.2.1). */
 static void unreachable(struct kith__udp *udp, const struct kith__udp_address *remote, int error)
 {
     struct kith__quic_socket *socket = socket_of(udp);
-    char reason[80];
-    if (error == EMSGSIZE) {
-        return;
-    }
     for (struct kith_node *at = socket->links.next; at != &socket->links; at = at->next) {
         struct kith__quic_link *link = KITH_CONTAINER(at, struct kith__quic_link, node);
-        if (!link->dialled || link->heard || !kith__udp_same(&link->path.remote, remote)) {
-            continue;
+        if (kith__udp_same(&link->path.remote, remote)) {
+            kith__quic_dial_unreachable(link, error);
         }
-        if (error == ECONNREFUSED) {
-            kith__quic_link_fail(link, KITH_REASON_REFUSED,
-                                 "%s refuses the connection: nobody listens there", link->remote);
-        } else {
-            kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
-                                 link->remote, kith__net_errno_text(error, reason, sizeof reason),
-                                 kith__net_advice(error));
-        }
-        link->mute = 1;
-        kith__quic_link_cut(link);
     }
 }
 

@@ -77,6 +77,33 @@ int kith__udp_same(const struct kith__udp_address *a, const struct kith__udp_add
            memcmp(&six[0].sin6_addr, &six[1].sin6_addr, sizeof six[0].sin6_addr) == 0;
 }
 
+in_port_t kith__udp_port(const struct kith__udp_address *address)
+{
+    struct sockaddr_in6 six;
+    struct sockaddr_in four;
+    if (address->storage.ss_family == AF_INET) {
+        memcpy(&four, &address->storage, sizeof four);
+        return four.sin_port;
+    }
+    memcpy(&six, &address->storage, sizeof six);
+    return six.sin6_port;
+}
+
+void kith__udp_set_port(struct kith__udp_address *address, in_port_t port)
+{
+    struct sockaddr_in6 six;
+    struct sockaddr_in four;
+    if (address->storage.ss_family == AF_INET) {
+        memcpy(&four, &address->storage, sizeof four);
+        four.sin_port = port;
+        memcpy(&address->storage, &four, sizeof four);
+    } else {
+        memcpy(&six, &address->storage, sizeof six);
+        six.sin6_port = port;
+        memcpy(&address->storage, &six, sizeof six);
+    }
+}
+
 /* ---- sending ----------------------------------------------------------------------------- */
 
 static void wait_until_writable(struct kith__udp *udp)

@@ -7,6 +7,7 @@
 #ifndef KITH_TRANSPORTS_UDP_H
 #define KITH_TRANSPORTS_UDP_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -71,8 +72,26 @@ size_t kith__udp_send(struct kith__udp *udp, const struct kith__udp_path *path,
 
 /* 1 when both are the same address and port. */
 int kith__udp_same(const struct kith__udp_address *a, const struct kith__udp_address *b);
+/* The port of an address, in the network's byte order. */
+in_port_t kith__udp_port(const struct kith__udp_address *address);
+void kith__udp_set_port(struct kith__udp_address *address, in_port_t port);
+
+/* Fill in the callback. Feels whether somebody listens where packets are about to go, for systems
+ * on which a socket that speaks with many hears of no packet that did not arrive; nothing
+ * elsewhere. */
+struct kith__udp_feeler {
+    struct kith_env *env;
+    /* The system heard that packets to there do not arrive; errno. It feels no more. */
+    void (*on_unreachable)(struct kith__udp_feeler *feeler, int error);
+    struct kith_watch watch;
+    int fd, is_open;
+};
 
 /* ---- udp_linux.c or udp_posix.c */
+
+void kith__udp_feel(struct kith__udp_feeler *feeler, const struct kith__udp_address *remote);
+/* Idempotent. */
+void kith__udp_feel_no_more(struct kith__udp_feeler *feeler);
 
 /* Sets the options that a system has. */
 void kith__udp_prepare(struct kith__udp *udp);

@@ -179,6 +179,18 @@ void kith__udp_hear(struct kith__udp *udp)
     }
 }
 
+/* The socket itself hears it. */
+void kith__udp_feel(struct kith__udp_feeler *feeler, const struct kith__udp_address *remote)
+{
+    (void)feeler;
+    (void)remote;
+}
+
+void kith__udp_feel_no_more(struct kith__udp_feeler *feeler)
+{
+    (void)feeler;
+}
+
 /* ---- sending ----------------------------------------------------------------------------- */
 
 static void add(struct msghdr *message, union control *control, int level, int type,

@@ -409,5 +409,6 @@ kith_err kith__ws_exporter(struct kith_link *base, const char *label, uint8_t *o
 int kith__ws_can_write(struct kith_link *base)
 {
     struct kith__ws_link *link = (struct kith__ws_link *)(void *)base;
-    return link->stage == KITH__WS_UP && !link->mute && !lws_partial_buffered(link->wsi);
+    return link->stage == KITH__WS_UP && !link->mute && !link->choked &&
+           !lws_partial_buffered(link->wsi);
 }

@@ -20,20 +20,34 @@ static int goodbye(struct kith__ws_link *link, unsigned code)
     return 1;
 }
 
-/* lws takes everything and buffers what the socket does not: so one message at a time, until it had
- * to. The buffer is shared by all links, since lws copies what it keeps. */
+/* How much to pull, 0: nothing now. What has been pulled cannot be overtaken, and lws copies what
+ * the socket does not take: so no more than that, once it was too much. */
+static size_t room_of(struct kith__ws_link *link)
+{
+    size_t room = link->pressed ? kith__ws_tcp_room(link->socket.fd) : KITH__WS_PULL_BYTES;
+    link->choked = room < KITH__WS_PULL_BYTES_MIN;
+    if (link->choked) {
+        return 0;
+    }
+    return room < KITH__WS_PULL_BYTES ? room : KITH__WS_PULL_BYTES;
+}
+
+/* One message at a time, until lws had to buffer or nothing is left. The buffer is shared by all
+ * links, since lws copies what it keeps. */
 int kith__ws_pump(struct kith__ws_link *link)
 {
     uint8_t *payload = kith__ws_endpoint_of(link)->buffer + LWS_PRE;
+    size_t room;
     if (link->mute || lws_partial_buffered(link->wsi)) {
         return 0;
     }
-    for (int i = 0; i < KITH__WS_PULLS_PER_TURN; i++) {
-        size_t count = kith_up_pull(&link->base, payload, KITH__WS_PULL_BYTES);
+    for (int i = 0; i < KITH__WS_PULLS_PER_TURN && (room = room_of(link)) > 0; i++) {
+        size_t count = kith_up_pull(&link->base, payload, room);
         int written;
         if (link->cut) {
             return 0;
         }
+        link->pressed = count > 0;
         if (count == 0) {
             return link->closing ? goodbye(link, link->close_code) : 0;
         }

@@ -3,8 +3,10 @@
  * tcp_linux.c: see ws.h. Linux bounds what it takes ahead of the network.
  */
 #define _GNU_SOURCE /* TCP_NOTSENT_LOWAT */
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "transports/websocket/ws.h"
@@ -16,4 +18,13 @@ void kith__ws_tcp_connected(int fd)
     int on = 1, unsent = KITH__WS_UNSENT_BYTES;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+size_t kith__ws_tcp_room(int fd)
+{
+    int unsent;
+    if (ioctl(fd, SIOCOUTQNSD, &unsent) != 0) {
+        return KITH__WS_UNSENT_BYTES; /* writing finds out */
+    }
+    return unsent < KITH__WS_UNSENT_BYTES ? (size_t)(KITH__WS_UNSENT_BYTES - unsent) : 0;
 }

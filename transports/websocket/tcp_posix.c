@@ -15,3 +15,9 @@ void kith__ws_tcp_connected(int fd)
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
+
+size_t kith__ws_tcp_room(int fd)
+{
+    (void)fd;
+    return KITH__WS_UNSENT_BYTES; /* writing finds out */
+}

@@ -30,10 +30,11 @@ enum {
      * of a loopback or an offloading network card; of a little more the rest would go on its own.
      */
     KITH__WS_PULL_BYTES = 64 * 1024 - 128,
-    KITH__WS_PULLS_PER_TURN = 4,   /* 256 KiB of one link before others have their turn */
-    KITH__WS_READS_PER_TURN = 8,   /* TLS records, or buffers, of one link before others */
-    KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
-    KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
+    KITH__WS_PULL_BYTES_MIN = 16 * 1024, /* for less, waiting is better: a TLS record */
+    KITH__WS_PULLS_PER_TURN = 4,         /* 256 KiB of one link before others have their turn */
+    KITH__WS_READS_PER_TURN = 8,         /* TLS records, or buffers, of one link before others */
+    KITH__WS_RX_BYTES = 64 * 1024,       /* one TLS record must fit, or its rest waits unseen */
+    KITH__WS_RX_MORE_BYTES = 8192,       /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
     KITH__WS_RECORD_BYTES = 16 * 1024,  /* of plain text: TLS's own limit (RFC 8446 §5.1) */
     KITH__WS_UNSENT_BYTES = 128 * 1024, /* in the kernel, beyond what is on the network */
@@ -118,6 +119,8 @@ struct kith__ws_link {
     uint8_t cut;          /* end it when this turn ends, whatever is unsent */
     uint8_t mute;         /* nothing more may be written */
     uint8_t goodbye;      /* our close frame is on its way, the other side's is awaited */
+    uint8_t pressed;      /* more than the socket took was there to be sent, lately */
+    uint8_t choked;       /* the socket has no room, says the system */
     uint8_t more;         /* so much came at once that more is likely there */
     uint8_t no_ahead;     /* TLS gets what it asks for and no more is read */
     uint16_t close_code;  /* WebSocket's */
@@ -199,6 +202,8 @@ void kith__ws_port_close(struct kith_port *base);
 
 /* TCP is connected: nothing waits to be collected, and little to be sent. */
 void kith__ws_tcp_connected(int fd);
+/* How many bytes can be written now without some being left over, as far as the system tells. */
+size_t kith__ws_tcp_room(int fd);
 
 /* ---- dial.c */
 

@@ -501,9 +501,9 @@ typedef enum kith_network_event_kind {
     KITH_NETWORK_WOKE = 2,    /* the machine slept, or this program was not run when it had to be,
                                  for more than 5 s: likewise. That time counts for none of Kith's
                                  time-outs */
-    KITH_NETWORK_PATH = 3 /* peer goes on over another connection, without having been INTERRUPTED:
-                             kith_peer_get_info() tells the transport and address, which may be
-                             others, and what it proves */
+    KITH_NETWORK_PATH = 3 /* peer goes on over another connection, or over the same one from another
+                             address (QUIC), without having been INTERRUPTED: kith_peer_get_info()
+                             tells the transport and address, and what it proves */
 } kith_network_event_kind;
 
 typedef struct kith_network_event {
@@ -762,6 +762,10 @@ typedef struct kith_session_stats {
                                      failed lately */
     uint64_t accepts_delayed;     /* times that connections were left waiting because too many were
                                      in their handshake */
+    uint64_t packets_ignored;     /* QUIC: packets that belong to no connection and begin none:
+                                     garbage, forged ones, and some that were long on their way */
+    uint64_t addresses_asked;     /* QUIC: times that a stranger had to show that it is where it
+                                     says, because many were in their handshake */
 } kith_session_stats;
 
 /* Fills the counters that stats->size has room for.
