@@ -85,6 +85,7 @@ void kith_network_tell_path(struct kith_conn *conn)
 void kith_network_moved(struct kith_conn *conn)
 {
     if (conn->is_path_told && kith_conn_is_in_use(conn)) {
+        kith_places_move(conn);
         tell(conn->session, KITH_NETWORK_PATH, conn->peer);
     }
 }

@@ -143,6 +143,25 @@ void kith_places_use(struct kith_peer *peer, struct kith_conn *conn)
     conn->place_count = 0;
 }
 
+void kith_places_move(struct kith_conn *conn)
+{
+    struct kith_peer *peer = conn->peer;
+    char now[KITH_IP_TEXT_BYTES];
+    kith_ip_without_port(conn->remote_address, now, sizeof now);
+    for (size_t i = 0; i < peer->place_count; i++) {
+        struct kith_place *place = &peer->places[i];
+        struct kith_url url;
+        if (kith_url_parse(place->url, &url) != KITH_OK) {
+            continue;
+        }
+        if (place->is_any && now[0] != '\0' && is_allowed(conn->session, now, now)) {
+            kith_text_copy(url.host, sizeof url.host, now);
+            (void)write_url(place->url, &url, url.host);
+        }
+        place->is_near = strcmp(url.host, now) == 0 && kith_ip_scope(now) != KITH_IP_GLOBAL;
+    }
+}
+
 /* ---- passing on -------------------------------------------------------------------------------
  */
 

@@ -455,6 +455,8 @@ size_t kith_places_read(struct kith_conn *conn, const struct kith_slice *endpoin
 void kith_places_learn(struct kith_conn *conn, const struct kith_info *info);
 /* The link is its peer's now. */
 void kith_places_use(struct kith_peer *peer, struct kith_conn *conn);
+/* The link in use comes from another address: where it listens has moved along. */
+void kith_places_move(struct kith_conn *conn);
 /* Where to, as seen from its end, can reach subject. */
 size_t kith_places_pass_on(const struct kith_peer *subject, const struct kith_conn *to,
                            char out[][KITH_PLACE_BYTES]);

@@ -41,8 +41,8 @@ enum {
     PACKET_BYTES_MAX = 65536,
     SENDERS_MAX = 64,
     WAITING_MAX = 8192, /* packets that are late; more are lost */
-    OLD_MAX = 256,      /* packets that may come again */
-    OLD_BYTES_MAX = 1500,
+    OLD_MAX = 64,       /* packets that may come again */
+    OLD_BYTES_MAX = 16 * 1024,
     AT_ONCE_MAX = 64, /* packets of one socket before the others have their turn */
     SOCKET_BYTES = 4 * 1024 * 1024
 };

@@ -617,6 +617,30 @@ Test(network, a_peer_that_moves_is_told)
     world_close(&world);
 }
 
+/* Where it listens has moved along, and somebody else may be at the old address, who refuses. */
+Test(network, a_peer_that_moves_listens_elsewhere)
+{
+    kith_session_config config = world_config("x");
+    struct kith_peer *peer;
+    config.role = KITH_ROLE_STAR;
+    world_open(&world, 1);
+    ada = world_join(&world, &config);
+    bob = world_join(&world, &config);
+    listen_at("mem://*:7");
+    cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
+    world_settle(&world);
+    peer = KITH_CONTAINER(bob->session->peers.next, struct kith_peer, node);
+    cr_assert_eq(peer->place_count, 1);
+    kith_up_moved(peer->active->link, "10.0.0.9:4242");
+    cr_assert_str_eq(peer->places[0].url, "mem://10.0.0.9:7");
+    cr_assert_eq(peer->places[0].is_near, 1);
+    peer->places[0].is_any = 0; /* had it told this very address */
+    kith_up_moved(peer->active->link, "10.0.0.8:4242");
+    cr_assert_str_eq(peer->places[0].url, "mem://10.0.0.9:7");
+    cr_assert_eq(peer->places[0].is_near, 0);
+    world_close(&world);
+}
+
 /* Nor one whose peer the application does not know yet. */
 Test(network, a_stranger_that_moves_is_not_told)
 {
