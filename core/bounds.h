@@ -134,6 +134,9 @@ enum {
     KITH_REFUSAL_LINES_PER_S_MAX = 10,
 
     /* ---- a session's tables ---- */
+    /* Rings that peers are looked up in by the first byte of their keys: with a thousand peers four
+       steps a look-up, and 4 KiB of memory for everyone. */
+    KITH_PEER_RINGS = 256,
     KITH_LISTENERS_MAX = 64,
     KITH_DIALS_MAX = 1024,
     KITH_KEYS_MAX = 64,

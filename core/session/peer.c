@@ -13,10 +13,18 @@
 /* ---- finding ----------------------------------------------------------------------------------
  */
 
+/* Keys are as good as random. Whoever makes theirs fall into one ring makes look-ups there as slow
+ * as a list's. */
+static size_t ring_of(const uint8_t *key)
+{
+    return key[0] % KITH_PEER_RINGS;
+}
+
 struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uint8_t *key)
 {
-    for (struct kith_node *at = session->peers.next; at != &session->peers; at = at->next) {
-        struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, node);
+    const struct kith_node *ring = &session->peers_by_key[ring_of(key)];
+    for (struct kith_node *at = ring->next; at != ring; at = at->next) {
+        struct kith_peer *peer = KITH_CONTAINER(at, struct kith_peer, key_node);
         if (memcmp(peer->key, key, sizeof peer->key) == 0) {
             return peer;
         }
@@ -81,6 +89,7 @@ struct kith_peer *kith_peer_new(struct kith_conn *conn)
     }
     kith_restart_init(peer);
     kith_list_append(&session->peers, &peer->node);
+    kith_list_append(&session->peers_by_key[ring_of(peer->key)], &peer->key_node);
     session->peer_count++;
     kith_association_init(peer, conn);
     return peer;
@@ -154,6 +163,7 @@ void kith_peer_depart_but(struct kith_peer *peer, kith_reason reason, const char
     kith_undefer(&peer->leave);
     kith_association_fini(peer);
     kith_list_remove(&peer->node);
+    kith_list_remove(&peer->key_node);
     session->peer_count--;
     kith_peer_close_links(session, peer->key, but, reason, code, peer->leave_text);
     close_handshakes(session, peer, reason);

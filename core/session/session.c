@@ -230,6 +230,9 @@ kith_err kith_session_create(struct kith_env *env, const struct kith_driver *con
     kith_list_init(&session->conns);
     kith_list_init(&session->pending);
     kith_list_init(&session->peers);
+    for (size_t i = 0; i < KITH_PEER_RINGS; i++) {
+        kith_list_init(&session->peers_by_key[i]);
+    }
     session->flush_timer.fire = flush_over;
     session->closing.run = step_closing;
     kith_session_network_init(session);

@@ -19,9 +19,8 @@
  *   places.c     where peers listen
  *   introduce.c  members of a star tell each other who is there
  *   invite.c     invitations as text
- *   discover.c   peers nearby: what is put on the air, what is looked for; finder.c, found.c, meet.c:
- *                discover.h has more
- *   pki.c        the certificates that the session shows and trusts
+ *   discover.c   peers nearby: what is put on the air, what is looked for; finder.c, found.c,
+ * meet.c: discover.h has more pki.c        the certificates that the session shows and trusts
  *   revoke.c     a key that is taken out of use at once
  *   association.c  which of a peer's links is used, and what happens without one
  *   peer.c       who is there: messages, departure
@@ -118,6 +117,7 @@ struct kith_session {
     struct kith_pki pki; /* copies of its own */
     int has_pki;
     struct kith_node keys, bans, listeners, dials, conns, peers;
+    struct kith_node peers_by_key[KITH_PEER_RINGS];
     struct kith_node pending; /* conns, oldest first */
     struct kith_suspects suspects;
     size_t key_count, ban_count, listener_count, dial_count, pending_count, peer_count, ask_count;
@@ -295,7 +295,7 @@ struct kith_conn {
 };
 
 struct kith_peer {
-    struct kith_node node;
+    struct kith_node node, key_node;
     struct kith_env *env;         /* not to be used once departed: the loop may be gone */
     struct kith_session *session; /* NULL once departed */
     void *(*realloc)(void *user, void *block, size_t bytes); /* to free it with, even then */
