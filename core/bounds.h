@@ -37,6 +37,10 @@ enum {
     KITH_AUTH_BYTES_MAX = 1024,
     /* Name, endpoints, invitation context. */
     KITH_INFO_BYTES_MAX = 4096,
+    /* Data that is lent to a driver instead of copied: in so many pieces of a chunk, of so many
+       bytes on average; a piece costs the system more than copying less. */
+    KITH_LEND_SLICES_MAX = 4,
+    KITH_LEND_BYTES_MIN = 2048,
     /* Taken from others: 64 KiB of data and its head. */
     KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17,
     /* Messages that the application keeps: small ones cost more to keep than their bytes say. */
@@ -164,6 +168,9 @@ enum {
     KITH_QUIC_WINDOW_BYTES_MAX = 6 * 1024 * 1024,
     KITH_QUIC_STREAM_BYTES_FIRST = 512 * 1024,
     KITH_QUIC_STREAM_BYTES_MAX = 4 * 1024 * 1024,
+    /* Of a packet, where the path carries it (loopback does): a quarter of what one call sends. Of
+       larger ones the first cache would hold no two. */
+    KITH_QUIC_PACKET_BYTES_MAX = 16256,
     /* Control bytes sent and not yet confirmed; CREDIT of a fast path in a round trip is far less.
      */
     KITH_QUIC_CONTROL_BYTES_MAX = 256 * 1024,

@@ -31,8 +31,8 @@ struct kith_deferred {
 
 enum { KITH_READABLE = 1, KITH_WRITABLE = 2 };
 
-/* A socket watched for readiness (level triggered). Fill in on_ready; impl belongs to the runtime.
- */
+/* A socket watched for readiness (level triggered). Of one with an error both are said, whatever is
+ * watched for. Fill in on_ready; impl belongs to the runtime. */
 struct kith_watch {
     void (*on_ready)(struct kith_watch *watch, unsigned events);
     void *impl;

@@ -45,7 +45,7 @@ void floor_fanout_listen(const struct job *job, struct line *line, struct side s
     struct wires wires;
     struct wire *all;
     int last = 0;
-    wires_listen(&wires, is_encrypted(job->transport), line);
+    wires_listen(&wires, is_secure(job), line);
     all = open_all(job, &wires);
     maker_open(&maker, job->size);
     meter_start(side);
@@ -75,7 +75,7 @@ void floor_fanout_dial(const struct job *job, struct line *line, struct side sid
     struct check *checks = need(job->peers * sizeof *checks);
     struct wires wires;
     struct wire *all;
-    wires_dial(&wires, is_encrypted(job->transport), line);
+    wires_dial(&wires, is_secure(job), line);
     all = open_all(job, &wires);
     for (unsigned i = 0; i < job->peers; i++) {
         check_open(&checks[i], job->size);

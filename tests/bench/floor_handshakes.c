@@ -72,7 +72,7 @@ static void work(const struct job *job, struct wires *wires, struct side *side,
 void floor_handshakes_listen(const struct job *job, struct line *line, struct side sides[2])
 {
     struct wires wires;
-    wires_listen(&wires, is_encrypted(job->transport), line);
+    wires_listen(&wires, is_secure(job), line);
     work(job, &wires, &sides[LISTENS], listen);
     sides[LISTENS].begin_ns = sides[LISTENS].end_ns = 0; /* the dialler's count */
 }
@@ -80,6 +80,6 @@ void floor_handshakes_listen(const struct job *job, struct line *line, struct si
 void floor_handshakes_dial(const struct job *job, struct line *line, struct side sides[2])
 {
     struct wires wires;
-    wires_dial(&wires, is_encrypted(job->transport), line);
+    wires_dial(&wires, is_secure(job), line);
     work(job, &wires, &sides[DIALS], dial);
 }

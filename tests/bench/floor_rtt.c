@@ -38,7 +38,7 @@ void floor_rtt_listen(const struct job *job, struct line *line, struct side side
     struct check check;
     struct wires wires;
     struct wire *all;
-    wires_listen(&wires, is_encrypted(job->transport), line);
+    wires_listen(&wires, is_secure(job), line);
     all = open_all(job, &wires, side);
     check_open(&check, job->size);
     meter_start(side);
@@ -83,7 +83,7 @@ void floor_rtt_dial(const struct job *job, struct line *line, struct side sides[
 {
     struct wires wires;
     struct wire *all;
-    wires_dial(&wires, is_encrypted(job->transport), line);
+    wires_dial(&wires, is_secure(job), line);
     all = open_all(job, &wires, &sides[DIALS]);
     ping(job, &all[0], &sides[DIALS]);
     close_all(job, &wires, all);

@@ -99,13 +99,13 @@ static void run(const struct job *job, struct wires *wires, struct side *side, i
 void floor_stream_listen(const struct job *job, struct line *line, struct side sides[2])
 {
     struct wires wires;
-    wires_listen(&wires, is_encrypted(job->transport), line);
+    wires_listen(&wires, is_secure(job), line);
     run(job, &wires, &sides[LISTENS], !job->dialler_sends);
 }
 
 void floor_stream_dial(const struct job *job, struct line *line, struct side sides[2])
 {
     struct wires wires;
-    wires_dial(&wires, is_encrypted(job->transport), line);
+    wires_dial(&wires, is_secure(job), line);
     run(job, &wires, &sides[DIALS], job->dialler_sends);
 }

@@ -38,9 +38,15 @@ struct job {
     int lend;         /* messages are lent, not copied */
     int dialler_sends;
     int urgent;   /* mixed: beside bulk there are urgent messages */
+    int in_clear; /* a floor without encryption */
     int plain;    /* a peer departs with its connection: KITH_RESUME_OFF */
     int vs_plain; /* the floor is Kith like that */
 };
+
+static inline int is_secure(const struct job *job)
+{
+    return is_encrypted(job->transport) && !job->in_clear;
+}
 
 /* What one side knows when it is done. */
 struct side {

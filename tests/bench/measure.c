@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "floor.h"
 #include "plays.h"
 #include "sides.h"
 
@@ -54,7 +53,7 @@ static struct figures figures_of(const struct job *job, const struct side sides[
     return out;
 }
 
-/* ---- pairs -------------------------------------------------------------------------------- */
+/* ---- rounds ------------------------------------------------------------------------------- */
 
 const char *ratio_of(enum mode mode, int *less_is_better)
 {
@@ -110,6 +109,8 @@ static struct figures run_floor(const struct job *job, const struct floor *floor
     struct job alone = *job;
     struct side sides[2];
     alone.urgent = 0;
+    alone.in_clear = floor->in_clear;
+    alone.peers = job->mode == MODE_RTT && !job->vs_plain ? 1 : job->peers;
     alone.plain = job->vs_plain;
     sides_run(&alone, floor->listen, floor->dial, sides);
     return figures_of(job, sides, floor->dial == NULL);
@@ -118,44 +119,55 @@ static struct figures run_floor(const struct job *job, const struct floor *floor
 /* By ratio; without a floor by rate. */
 static int by_ratio(const void *a, const void *b)
 {
-    const struct pair *left = a, *right = b;
-    double difference = isnan(left->ratio) ? left->kith.messages_s - right->kith.messages_s
-                                           : left->ratio - right->ratio;
+    const struct round *left = a, *right = b;
+    double difference = isnan(left->ratios[0]) ? left->kith.messages_s - right->kith.messages_s
+                                               : left->ratios[0] - right->ratios[0];
     return difference < 0 ? -1 : difference > 0;
 }
 
-void measure(const struct job *job, unsigned runs, int with_floor, struct result *out)
+/* Kith goes first in every other round. */
+static void run_round(const struct job *job, unsigned number, struct result *result,
+                      struct round *out)
 {
-    const struct figures nothing = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, 0};
-    struct floor floor = floor_of(job);
-    struct pair pairs[RUNS_MAX];
-    with_floor = with_floor && floor.name != NULL;
-    for (unsigned i = 0; i < runs; i++) {
-        pairs[i].floor = nothing;
-        if (with_floor && i % 2 == 0) {
-            pairs[i].floor = run_floor(job, &floor);
-        }
-        pairs[i].kith = run_kith(job);
-        if (with_floor && i % 2 == 1) {
-            pairs[i].floor = run_floor(job, &floor);
-        }
-        pairs[i].ratio =
-            with_floor ? ratio(job->mode, &pairs[i].kith, &pairs[i].floor) : (double)NAN;
+    if (number % 2 == 1) {
+        out->kith = run_kith(job);
     }
-    qsort(pairs, runs, sizeof *pairs, by_ratio);
+    for (unsigned i = 0; i < result->floor_count; i++) {
+        out->floors[i] = run_floor(job, &result->floors[i]);
+    }
+    if (number % 2 == 0) {
+        out->kith = run_kith(job);
+    }
+    for (unsigned i = 0; i < FLOORS_MAX; i++) {
+        int is_there = i < result->floor_count;
+        out->ratios[i] = is_there ? ratio(job->mode, &out->kith, &out->floors[i]) : (double)NAN;
+        result->lowest[i] = fmin(result->lowest[i], out->ratios[i]);
+        result->highest[i] = fmax(result->highest[i], out->ratios[i]);
+    }
+}
+
+void measure(const struct job *job, unsigned runs, int with_floors, struct result *out)
+{
+    struct round rounds[RUNS_MAX];
     out->job = *job;
-    out->floor_name = with_floor ? floor.name : NULL;
-    out->median = pairs[runs / 2];
-    out->lowest = pairs[0].ratio;
-    out->highest = pairs[runs - 1].ratio;
+    out->floor_count = with_floors ? floors_of(job, out->floors) : 0;
+    for (unsigned i = 0; i < FLOORS_MAX; i++) {
+        out->lowest[i] = out->highest[i] = NAN;
+    }
+    for (unsigned i = 0; i < runs; i++) {
+        run_round(job, i, out, &rounds[i]);
+    }
+    qsort(rounds, runs, sizeof *rounds, by_ratio);
+    out->median = rounds[runs / 2];
 }
 
 int is_worse(const struct result *a, const struct result *b)
 {
+    double left = a->median.ratios[0], right = b->median.ratios[0];
     int less_is_better;
     (void)ratio_of(a->job.mode, &less_is_better);
-    if (isnan(a->median.ratio)) {
+    if (isnan(left)) {
         return a->median.kith.messages_s < b->median.kith.messages_s;
     }
-    return less_is_better ? a->median.ratio > b->median.ratio : a->median.ratio < b->median.ratio;
+    return less_is_better ? left > right : left < right;
 }

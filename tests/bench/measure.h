@@ -6,20 +6,23 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include "floor.h"
 #include "job.h"
 
 enum { RUNS_MAX = 99 };
 
-struct pair {
-    struct figures kith, floor;
-    double ratio; /* of what the mode is about; NAN without a floor */
+/* One run of Kith and of each floor. */
+struct round {
+    struct figures kith, floors[FLOORS_MAX];
+    double ratios[FLOORS_MAX]; /* of what the mode is about; NAN without that floor */
 };
 
 struct result {
     struct job job; /* with the direction it was measured in */
-    const char *floor_name;
-    struct pair median;
-    double lowest, highest; /* ratio */
+    unsigned floor_count;
+    struct floor floors[FLOORS_MAX];
+    struct round median;                            /* by the ratio to the first floor */
+    double lowest[FLOORS_MAX], highest[FLOORS_MAX]; /* ratios */
 };
 
 /* What a mode's ratio compares; 1 when less is better. */

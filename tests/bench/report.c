@@ -48,20 +48,27 @@ static void json_figures(const struct figures *figures)
     printf(",\"delivered\":%" PRIu64 ",\"lost\":%" PRIu64, figures->delivered, figures->lost);
 }
 
+static void json_floor(const struct result *result, unsigned i)
+{
+    printf("{\"name\":\"%s\"", result->floors[i].name);
+    json_figures(&result->median.floors[i]);
+    json_number("ratio", result->median.ratios[i]);
+    json_number("ratio_lowest", result->lowest[i]);
+    json_number("ratio_highest", result->highest[i]);
+    printf("}");
+}
+
 static void json_result(const struct result *result)
 {
     printf("\"direction\":\"%s\"", direction(&result->job));
     json_figures(&result->median.kith);
-    if (result->floor_name != NULL) {
-        printf(",\"floor\":{\"name\":\"%s\"", result->floor_name);
-        json_figures(&result->median.floor);
-        printf("}");
-    } else {
-        printf(",\"floor\":null");
+    printf(",\"floors\":[");
+    for (unsigned i = 0; i < result->floor_count; i++) {
+        printf("%s", i > 0 ? "," : "");
+        json_floor(result, i);
     }
-    json_number("ratio", result->median.ratio);
-    json_number("ratio_lowest", result->lowest);
-    json_number("ratio_highest", result->highest);
+    printf("]");
+    json_number("ratio", result->median.ratios[0]);
 }
 
 void report_json(const struct result *result, const struct result *other, unsigned runs)
@@ -111,15 +118,15 @@ static void line(const char *name, const struct figures *figures)
     printf("\n");
 }
 
-static void both_lines(const struct result *result)
+static void all_lines(const struct result *result)
 {
     int less_is_better;
     const char *what = ratio_of(result->job.mode, &less_is_better);
     line("kith", &result->median.kith);
-    if (result->floor_name != NULL) {
-        line(result->floor_name, &result->median.floor);
-        printf("  ratio of %s %.3f (%.3f to %.3f%s)", what, result->median.ratio, result->lowest,
-               result->highest, less_is_better ? "; less is better" : "");
+    for (unsigned i = 0; i < result->floor_count; i++) {
+        line(result->floors[i].name, &result->median.floors[i]);
+        printf("  ratio of %s %.3f (%.3f to %.3f%s)\n", what, result->median.ratios[i],
+               result->lowest[i], result->highest[i], less_is_better ? "; less is better" : "");
     }
     printf("  delivered %" PRIu64 ", lost %" PRIu64 "\n", result->median.kith.delivered,
            result->median.kith.lost);
@@ -136,9 +143,9 @@ void report_table(const struct result *result, const struct result *other, unsig
     }
     printf("\n  %-18s %9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "Gbit/s", "1/s", "p50 us",
            "p99 us", "p99.9 us", "tx s/GB", "rx s/GB", "CPU us", "KiB/peer");
-    both_lines(result);
+    all_lines(result);
     if (other != NULL) {
         printf(" %s:\n", direction(&other->job));
-        both_lines(other);
+        all_lines(other);
     }
 }

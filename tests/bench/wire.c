@@ -45,7 +45,7 @@ static unsigned client_key(WOLFSSL *ssl, const char *hint, char *asked, unsigned
     return give_key(out, name);
 }
 
-static WOLFSSL_CTX *make_tls(int server)
+WOLFSSL_CTX *wires_tls(int server)
 {
     int groups[] = {WOLFSSL_ECC_X25519};
     WOLFSSL_CTX *tls;
@@ -94,7 +94,7 @@ void wires_listen(struct wires *wires, int secure, struct line *line)
     struct sockaddr_in address = loopback(0);
     socklen_t bytes = sizeof address;
     char port[8];
-    wires->tls = secure ? make_tls(1) : NULL;
+    wires->tls = secure ? wires_tls(1) : NULL;
     wires->listener = socket(AF_INET, SOCK_STREAM, 0);
     if (wires->listener < 0 ||
         bind(wires->listener, (struct sockaddr *)(void *)&address, sizeof address) != 0 ||
@@ -110,7 +110,7 @@ void wires_listen(struct wires *wires, int secure, struct line *line)
 void wires_dial(struct wires *wires, int secure, struct line *line)
 {
     char port[LINE_TEXT_BYTES];
-    wires->tls = secure ? make_tls(0) : NULL;
+    wires->tls = secure ? wires_tls(0) : NULL;
     wires->listener = -1;
     line_hear(line, port);
     wires->port = (int)strtol(port, NULL, 10);

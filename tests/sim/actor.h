@@ -73,6 +73,8 @@ struct sim_actor {
     int closing;
     uint64_t flush_until_us, open_at_us;
     int keys, has_kicked;
+    uint64_t *found; /* numbers of those found, and not lost */
+    size_t found_count, found_room;
 };
 
 /* Sessions there were: one may turn up after its end, and several have one id. */

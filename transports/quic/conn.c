@@ -279,6 +279,13 @@ static const ngtcp2_callbacks callbacks = {
     .recv_datagram = datagram,
 };
 
+/* Packet sizes that a path is tried with, in this order, and smaller ones where one does not
+ * arrive: what tunnels leave, Ethernet with IPv6; then loopback, and Ethernet's jumbo frames. An
+ * interface that has none says so itself. */
+enum { ETHERNET_BYTES = 1452 };
+static const uint16_t probes[] = {1406, 1342, 1232, ETHERNET_BYTES, KITH_QUIC_PACKET_BYTES_MAX,
+                                  8952};
+
 static void fill_settings(const struct kith__quic_link *link, ngtcp2_settings *settings)
 {
     ngtcp2_settings_default(settings);
@@ -287,6 +294,11 @@ static void fill_settings(const struct kith__quic_link *link, ngtcp2_settings *s
     settings->max_window = KITH_QUIC_WINDOW_BYTES_MAX;
     settings->max_stream_window = KITH_QUIC_STREAM_BYTES_MAX;
     settings->ack_thresh = 2;
+    /* Where the system would cut them, large ones arrive, and are worse than none. */
+    settings->max_tx_udp_payload_size =
+        link->socket->udp.is_whole ? KITH_QUIC_PACKET_BYTES_MAX : ETHERNET_BYTES;
+    settings->pmtud_probes = probes;
+    settings->pmtud_probeslen = sizeof probes / sizeof *probes;
     settings->handshake_timeout = UINT64_MAX; /* link.c has the deadline */
 }
 

@@ -43,7 +43,7 @@ enum {
     KITH__QUIC_BLOCK_BYTES = 4096,  /* of control bytes */
     KITH__QUIC_PULL_BYTES_MIN = 2048,
     KITH__QUIC_SPARE_BLOCKS = 16,
-    KITH__QUIC_BATCHES_PER_TURN = 8, /* 512 KiB of one link before others have their turn */
+    KITH__QUIC_BYTES_PER_TURN = 512 * 1024, /* of one link before others have their turn */
     KITH__QUIC_VECTORS_MAX = KITH_LANE_SLICES_MAX + 1,
     KITH__QUIC_DETAIL_BYTES = 400
 };
@@ -108,6 +108,7 @@ struct kith__quic_endpoint {
     WOLFSSL_CTX *client_tls, *server_tls;
     uint8_t secret[KITH__QUIC_SECRET_BYTES]; /* of Retry tokens; that of resets is the core's */
     uint8_t *received, *sending;             /* buffers */
+    uint8_t datagram[KITH_DATAGRAM_BYTES_MAX];
     struct kith_node sockets;
     struct kith_deferred sweep; /* frees closed sockets */
     struct kith__quic_ids ids;
@@ -232,7 +233,9 @@ struct kith__quic_link {
     struct kith__quic_control control;
     struct kith_node lanes, old_lanes, arrivals; /* old: since the lanes were ended in this turn */
     struct kith__quic_chunk chunk;
-    uint8_t *datagram; /* that waits to be sent; NULL before the first */
+    /* One that waits to be sent: in the endpoint's place, or since the turn ended in memory of its
+     * own. */
+    uint8_t *datagram;
     size_t datagram_bytes;
     uint8_t has_datagram;
 

@@ -190,9 +190,8 @@ static void take_turn(struct kith_deferred *deferred)
 void kith__quic_link_read(struct kith__quic_link *link, const struct kith__udp_path *path,
                           const uint8_t *bytes, size_t count)
 {
-    struct kith__udp_path seen = *path;
     ngtcp2_pkt_info info = {0};
-    ngtcp2_path both;
+    ngtcp2_path both = kith__quic_path(path);
     int rv;
     if (link->conn == NULL || kith__quic_is_over(link)) {
         return;
@@ -202,10 +201,10 @@ void kith__quic_link_read(struct kith__quic_link *link, const struct kith__udp_p
         kith__udp_feel_no_more(&link->feeler);
     }
     if (link->dialled) {
-        seen.local = link->path.local; /* the socket's: whatever address the system uses now */
+        /* The socket's: whatever address the system uses now. */
+        both.local = kith__quic_path(&link->path).local;
     }
-    link->has_wandered |= !kith__udp_same(&seen.remote, &link->path.remote);
-    both = kith__quic_path(&seen);
+    link->has_wandered |= !kith__udp_same(&path->remote, &link->path.remote);
     rv = ngtcp2_conn_read_pkt(link->conn, &both, &info, bytes, count,
                               kith__quic_now(link->base.endpoint->env));
     if (rv != 0) {

@@ -116,16 +116,29 @@ static int next_datagram(struct kith__quic_link *link)
     if (link->datagrams_are_dry || room == 0) {
         return 0;
     }
-    if (link->datagram == NULL) {
-        link->datagram = kith_resize(link->base.endpoint->env, NULL, KITH_DATAGRAM_BYTES_MAX);
-    }
-    if (link->datagram == NULL ||
-        !kith_up_datagram_pull(&link->base, link->datagram, room, &link->datagram_bytes)) {
+    kith_free(link->base.endpoint->env, link->datagram); /* which went */
+    link->datagram = NULL;
+    if (!kith_up_datagram_pull(&link->base, kith__quic_endpoint_of(link)->datagram, room,
+                               &link->datagram_bytes)) {
         link->datagrams_are_dry = 1;
         return 0;
     }
     link->has_datagram = 1;
     return 1;
+}
+
+/* Before others take their turn: one that did not go is the link's to keep. Without memory it is
+ * lost, as it may be anywhere. */
+static void keep_datagram(struct kith__quic_link *link)
+{
+    struct kith_env *env = link->base.endpoint->env;
+    if (link->has_datagram && link->datagram == NULL) {
+        link->datagram = kith_resize(env, NULL, KITH_DATAGRAM_BYTES_MAX);
+        link->has_datagram = link->datagram != NULL;
+        if (link->has_datagram) {
+            memcpy(link->datagram, kith__quic_endpoint_of(link)->datagram, link->datagram_bytes);
+        }
+    }
 }
 
 static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
@@ -137,7 +150,7 @@ static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
     if (kith__quic_is_ending(link) || !next_datagram(link) || kith__quic_is_ending(link)) {
         return NOTHING;
     }
-    vector.base = link->datagram;
+    vector.base = link->datagram != NULL ? link->datagram : kith__quic_endpoint_of(link)->datagram;
     vector.len = link->datagram_bytes;
     rv = ngtcp2_conn_writev_datagram(link->conn, packet->path, packet->info, packet->out,
                                      packet->room, &went, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
@@ -197,32 +210,34 @@ static int write_lane(struct packet *packet, ngtcp2_ssize *out)
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-static ngtcp2_ssize write_packet(ngtcp2_conn *conn, ngtcp2_path *path, ngtcp2_pkt_info *info,
-                                 uint8_t *out, size_t room, ngtcp2_tstamp now, void *user)
+/* The length of the packet; 0: there is none to send now. */
+static ngtcp2_ssize write_packet(struct packet *packet)
 {
-    struct kith__quic_link *link = user;
-    struct packet packet = {link, path, info, out, room, now, 0};
+    struct kith__quic_link *link = packet->link;
     ngtcp2_ssize bytes = 0;
     int did = MORE;
     while (did == MORE && link->stage == KITH__QUIC_UP && !kith__quic_is_over(link)) {
         did = NOTHING;
         if (link->chunk.lane == NULL) {
-            did = write_control(&packet, &bytes);
+            did = write_control(packet, &bytes);
         }
         if (did == NOTHING && link->chunk.lane == NULL) {
-            did = write_datagram(&packet, &bytes);
+            did = write_datagram(packet, &bytes);
         }
         if (did == NOTHING) {
-            did = write_lane(&packet, &bytes);
+            did = write_lane(packet, &bytes);
         }
     }
     if (did == 0) {
         return bytes;
     }
     /* What ngtcp2 itself has to say, and the end of a packet that was begun. */
-    return ngtcp2_conn_writev_stream(conn, path, info, out, room, NULL,
-                                     NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0, now);
+    return ngtcp2_conn_writev_stream(link->conn, packet->path, packet->info, packet->out,
+                                     packet->room, NULL, NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0,
+                                     packet->now);
 }
+
+/* ---- batches ----------------------------------------------------------------------------- */
 
 static struct kith__udp_path destination(const ngtcp2_path *path)
 {
@@ -234,13 +249,12 @@ static struct kith__udp_path destination(const ngtcp2_path *path)
     return to;
 }
 
-static void send_off(struct kith__quic_link *link, const ngtcp2_path *path, size_t count,
-                     size_t segment)
+static void send_off(struct kith__quic_link *link, const ngtcp2_path *path, const uint8_t *bytes,
+                     size_t count, size_t segment)
 {
     struct kith__udp_path to = destination(path);
     char reason[80];
-    int error = kith__quic_socket_send(link->socket, &to, kith__quic_endpoint_of(link)->sending,
-                                       count, segment);
+    int error = kith__quic_socket_send(link->socket, &to, bytes, count, segment);
     /* Later the network may be gone for a while; then packets are lost, and that is all. */
     if (error != 0 && link->dialled && !link->heard) {
         kith__quic_link_fail(link, kith__net_reason_of(error), "%s cannot be reached: %s%s",
@@ -251,42 +265,91 @@ static void send_off(struct kith__quic_link *link, const ngtcp2_path *path, size
     }
 }
 
-/* Batches that pacing allows before the loop's timer can fire again. */
-static unsigned batches_of(const struct kith__quic_link *link)
+/* Packets behind each other: all of one size, but the last one, which may be shorter. */
+struct batch {
+    struct kith__quic_link *link;
+    ngtcp2_path_storage path;
+    uint8_t *bytes;
+    size_t count, segment;
+    size_t usual; /* the path carries packets up to that; a larger one is to find out */
+};
+
+static void send_batch(struct batch *batch)
+{
+    if (batch->count > 0) {
+        send_off(batch->link, &batch->path.path, batch->bytes, batch->count, batch->segment);
+    }
+    batch->bytes += batch->count;
+    batch->count = 0;
+}
+
+static int fits(const struct batch *batch, const ngtcp2_path *path, size_t count)
+{
+    return batch->count % batch->segment == 0 && count <= batch->segment &&
+           batch->segment <= batch->usual &&
+           batch->count < KITH__UDP_SEGMENTS_MAX * batch->segment &&
+           ngtcp2_path_eq(&batch->path.path, path);
+}
+
+/* A packet was made behind the others. */
+static void add_packet(struct batch *batch, const ngtcp2_path *path, size_t count)
+{
+    if (batch->count > 0 && !fits(batch, path, count)) {
+        send_batch(batch);
+    }
+    if (batch->count == 0) {
+        ngtcp2_path_copy(&batch->path.path, path);
+        batch->segment = count;
+    }
+    batch->count += count;
+}
+
+/* Bytes that pacing allows before the loop's timer can fire again. */
+static size_t allowance_of(const struct kith__quic_link *link)
 {
     ngtcp2_conn_info info;
     uint64_t bytes;
     ngtcp2_conn_get_conn_info2(link->conn, &info);
     if (info.smoothed_rtt == 0) {
-        return 1;
+        return KITH__UDP_BATCH_BYTES;
     }
-    bytes = info.cwnd * 5 / 4 * (STEP_US * NGTCP2_MICROSECONDS) / info.smoothed_rtt;
-    bytes = 1 + bytes / KITH__UDP_BATCH_BYTES;
-    return bytes < KITH__QUIC_BATCHES_PER_TURN ? (unsigned)bytes : KITH__QUIC_BATCHES_PER_TURN;
+    bytes = KITH__UDP_BATCH_BYTES +
+            info.cwnd * 5 / 4 * (STEP_US * NGTCP2_MICROSECONDS) / info.smoothed_rtt;
+    return bytes < KITH__QUIC_BYTES_PER_TURN ? (size_t)bytes : KITH__QUIC_BYTES_PER_TURN;
 }
 
 void kith__quic_write(struct kith__quic_link *link)
 {
     struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
+    const uint8_t *end = endpoint->sending + KITH__UDP_BATCH_BYTES;
     ngtcp2_tstamp now = kith__quic_now(endpoint->base.env);
-    unsigned batches = batches_of(link);
+    size_t allowed = allowance_of(link);
+    struct batch batch = {.link = link, .bytes = endpoint->sending};
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
     ngtcp2_ssize bytes = 1;
+    ngtcp2_path_storage_zero(&path);
+    ngtcp2_path_storage_zero(&batch.path);
+    batch.usual = ngtcp2_conn_get_path_max_tx_udp_payload_size2(link->conn);
     link->control.is_dry = link->datagrams_are_dry = 0;
-    for (unsigned i = 0; i < batches && bytes > 0 && !kith__quic_is_over(link) &&
-                         !kith__quic_socket_is_full(link->socket);
-         i++) {
-        ngtcp2_path_storage path;
-        ngtcp2_pkt_info info;
-        size_t segment = 0;
-        ngtcp2_path_storage_zero(&path);
-        bytes = ngtcp2_conn_write_aggregate_pkt2(link->conn, &path.path, &info, endpoint->sending,
-                                                 KITH__UDP_BATCH_BYTES, &segment, write_packet,
-                                                 KITH__UDP_SEGMENTS_MAX, now);
-        kith__quic_lane_settle(link);
-        if (bytes > 0) {
-            send_off(link, &path.path, (size_t)bytes, segment);
+    while (allowed > 0 && !kith__quic_is_over(link) && !kith__quic_socket_is_full(link->socket)) {
+        uint8_t *out = batch.bytes + batch.count;
+        struct packet packet = {link, &path.path, &info, out, (size_t)(end - out), now, 0};
+        if (packet.room < batch.usual) {
+            send_batch(&batch);
+            batch.bytes = endpoint->sending;
+            continue;
         }
+        bytes = write_packet(&packet);
+        if (bytes <= 0) {
+            break;
+        }
+        add_packet(&batch, &path.path, (size_t)bytes);
+        allowed -= allowed < (size_t)bytes ? allowed : (size_t)bytes;
     }
+    kith__quic_lane_settle(link);
+    keep_datagram(link);
+    send_batch(&batch);
     ngtcp2_conn_update_pkt_tx_time(link->conn, now);
     if (bytes < 0) {
         kith__quic_explain(link, (int)bytes);

@@ -150,7 +150,9 @@ size_t kith__udp_send(struct kith__udp *udp, const struct kith__udp_path *path,
 static void ready(struct kith_watch *watch, unsigned events)
 {
     struct kith__udp *udp = KITH_CONTAINER(watch, struct kith__udp, watch);
-    kith__udp_hear(udp);
+    if ((events & KITH_WRITABLE) != 0) { /* which the loop says of every socket with an error */
+        kith__udp_hear(udp);
+    }
     if (udp->fd >= 0 && (events & KITH_READABLE) != 0) {
         kith__udp_receive(udp);
     }

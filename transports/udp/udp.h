@@ -16,8 +16,11 @@
 #include "transport.h"
 
 enum {
-    /* The largest datagram there is; what one call sends or receives. */
-    KITH__UDP_BUFFER_BYTES = 64 * 1024,
+    /* What one call receives: two of the largest datagrams there are. One more than one, since a
+       call that fills less has left nothing behind, and needs no other to find that out. */
+    KITH__UDP_MESSAGE_BYTES = 64 * 1024,
+    KITH__UDP_MESSAGES = 2,
+    KITH__UDP_BUFFER_BYTES = KITH__UDP_MESSAGES * KITH__UDP_MESSAGE_BYTES,
     /* As much as 64 segments can be in one call, a system's limit for all of them together. */
     KITH__UDP_BATCH_BYTES = 64 * 1024 - 512,
     KITH__UDP_SEGMENTS_MAX = 64,
@@ -56,6 +59,7 @@ struct kith__udp {
     struct kith__udp_address bound;
     int fd;                       /* -1: closed */
     uint8_t segments, is_blocked; /* the system cuts; the socket took no more */
+    uint8_t is_whole;             /* a packet that is too large for the path does not arrive */
 };
 
 /* Takes over a bound socket and watches it. On an error it is closed. */

@@ -4,7 +4,7 @@
  * (UDP_SEGMENT since 4.18, UDP_GRO since 5.0), takes several packets in one call where it does not,
  * says to which address a packet came, and keeps what routers and hosts answered.
  */
-#define _GNU_SOURCE /* sendmmsg, in6_pktinfo */
+#define _GNU_SOURCE /* sendmmsg, recvmmsg, in6_pktinfo */
 #include <time.h>   /* first: errqueue.h takes struct timespec for given */
 
 #include <errno.h>
@@ -28,31 +28,31 @@ union control {
     struct cmsghdr align;
 };
 
-static void set(int fd, int level, int option, int value)
+static int set(int fd, int level, int option, int value)
 {
-    (void)setsockopt(fd, level, option, &value, sizeof value);
+    return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
 /* The options of IPv4 count on an IPv6 socket for the IPv4 that it speaks as well. */
 void kith__udp_prepare(struct kith__udp *udp)
 {
     int probe = 1200;
-    set(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
+    (void)set(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
     /* Tried without sending anything: the option itself is switched off again. */
     udp->segments = setsockopt(udp->fd, IPPROTO_UDP, UDP_SEGMENT, &probe, sizeof probe) == 0;
-    set(udp->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
+    (void)set(udp->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
     /* Packets are never cut on their way: their sender looks for the largest that arrives whole. */
-    set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-    set(udp->fd, IPPROTO_IP, IP_RECVERR, 1);
+    udp->is_whole = set(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0;
+    (void)set(udp->fd, IPPROTO_IP, IP_RECVERR, 1);
     if (udp->bound.storage.ss_family == AF_INET6) {
-        set(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
-        set(udp->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+        udp->is_whole = set(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) != 0;
+        (void)set(udp->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
     }
     if (udp->tells_local) {
         if (udp->bound.storage.ss_family == AF_INET6) {
-            set(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+            (void)set(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
         } else {
-            set(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
+            (void)set(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
         }
     }
 }
@@ -96,34 +96,59 @@ static size_t segment_bytes(struct kith__udp *udp, struct msghdr *message,
     return segment > 0 ? (size_t)segment : 0;
 }
 
-static size_t deliver(struct kith__udp *udp, const struct kith__udp_path *path, size_t count,
-                      size_t segment)
+static size_t deliver(struct kith__udp *udp, const struct kith__udp_path *path,
+                      const uint8_t *bytes, size_t count, size_t segment)
 {
     size_t packets = 0;
     segment = segment > 0 ? segment : count;
     for (size_t at = 0; at < count && udp->fd >= 0; at += segment) {
         size_t some = count - at < segment ? count - at : segment;
-        udp->on_packet(udp, path, udp->buffer + at, some);
+        udp->on_packet(udp, path, bytes + at, some);
         packets++;
     }
     return packets;
 }
 
+/* A message that came, and all that can stand beside it. */
+struct arrival {
+    struct kith__udp_path path;
+    union control control;
+    struct iovec piece;
+};
+
+static int receive_some(struct kith__udp *udp, struct mmsghdr *messages, struct arrival *arrivals)
+{
+    for (int i = 0; i < KITH__UDP_MESSAGES; i++) {
+        struct arrival *arrival = &arrivals[i];
+        arrival->piece.iov_base = udp->buffer + i * KITH__UDP_MESSAGE_BYTES;
+        arrival->piece.iov_len = KITH__UDP_MESSAGE_BYTES;
+        messages[i].msg_hdr = (struct msghdr){.msg_name = &arrival->path.remote.storage,
+                                              .msg_namelen = sizeof arrival->path.remote.storage,
+                                              .msg_iov = &arrival->piece,
+                                              .msg_iovlen = 1,
+                                              .msg_control = &arrival->control,
+                                              .msg_controllen = sizeof arrival->control};
+    }
+    return recvmmsg(udp->fd, messages, KITH__UDP_MESSAGES, MSG_DONTWAIT, NULL);
+}
+
+static size_t take(struct kith__udp *udp, struct mmsghdr *message, struct arrival *arrival)
+{
+    size_t segment;
+    arrival->path.local = udp->bound;
+    arrival->path.remote.bytes = message->msg_hdr.msg_namelen;
+    segment = segment_bytes(udp, &message->msg_hdr, &arrival->path.local);
+    return 1 + deliver(udp, &arrival->path, arrival->piece.iov_base, message->msg_len, segment);
+}
+
 void kith__udp_receive(struct kith__udp *udp)
 {
+    struct mmsghdr messages[KITH__UDP_MESSAGES];
+    struct arrival arrivals[KITH__UDP_MESSAGES];
     size_t packets = 0;
-    int errors = 0;
+    int errors = 0, count;
     while (packets < KITH__UDP_PACKETS_PER_TURN && udp->fd >= 0) {
-        struct kith__udp_path path;
-        union control control;
-        struct iovec piece = {udp->buffer, KITH__UDP_BUFFER_BYTES};
-        struct msghdr message = {.msg_name = &path.remote.storage,
-                                 .msg_namelen = sizeof path.remote.storage,
-                                 .msg_iov = &piece,
-                                 .msg_iovlen = 1,
-                                 .msg_control = &control,
-                                 .msg_controllen = sizeof control};
-        ssize_t count = recvmsg(udp->fd, &message, MSG_DONTWAIT);
+        count = receive_some(udp, messages, arrivals);
         if (count < 0) {
             /* What was heard of other packets is told here once more. */
             if (errno == EAGAIN || ++errors > KITH__UDP_SEGMENTS_MAX) {
@@ -131,10 +156,12 @@ void kith__udp_receive(struct kith__udp *udp)
             }
             continue;
         }
-        path.local = udp->bound;
-        path.remote.bytes = message.msg_namelen;
-        packets++;
-        packets += deliver(udp, &path, (size_t)count, segment_bytes(udp, &message, &path.local));
+        for (int i = 0; i < count && udp->fd >= 0; i++) {
+            packets += take(udp, &messages[i], &arrivals[i]);
+        }
+        if (count < KITH__UDP_MESSAGES) {
+            return; /* there is no more */
+        }
     }
 }
 

@@ -72,7 +72,7 @@ void kith__udp_receive(struct kith__udp *udp)
     for (int i = 0; i < KITH__UDP_PACKETS_PER_TURN && udp->fd >= 0; i++) {
         ssize_t count;
         path.remote.bytes = sizeof path.remote.storage;
-        count = recvfrom(udp->fd, udp->buffer, KITH__UDP_BUFFER_BYTES, 0,
+        count = recvfrom(udp->fd, udp->buffer, KITH__UDP_MESSAGE_BYTES, 0,
                          (struct sockaddr *)(void *)&path.remote.storage, &path.remote.bytes);
         if (count < 0 && errno != EINTR) {
             return;

@@ -1011,7 +1011,8 @@ typedef struct kith_advertise_options {
     size_t info_count;               /* KITH_DISCOVERY_INFO_BYTES_MAX bytes in all */
     const char *interfaces; /* which network interfaces, by name: words separated by ',', '*' stands
                                for any characters, '!' excludes: "eth*,wlan0" or "!docker*"; NULL:
-                               all but point-to-point ones */
+                               all but those for two machines alone (point-to-point links, Wi-Fi
+                               Direct, AWDL), which have to be named */
     kith_stack stack;       /* a program that both advertises and browses chooses the same */
 } kith_advertise_options;
 
