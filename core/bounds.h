@@ -37,6 +37,10 @@ enum {
     KITH_AUTH_BYTES_MAX = 1024,
     /* Name, endpoints, invitation context. */
     KITH_INFO_BYTES_MAX = 4096,
+    /* Data that is lent to a driver instead of copied: in so many pieces of a chunk, of so many
+       bytes on average; a piece costs the system more than copying less. */
+    KITH_LEND_SLICES_MAX = 4,
+    KITH_LEND_BYTES_MIN = 2048,
     /* Taken from others: 64 KiB of data and its head. */
     KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17,
     /* Messages that the application keeps: small ones cost more to keep than their bytes say. */

@@ -140,6 +140,14 @@ struct kith_lane_bytes {
     struct kith_slice slices[KITH_LANE_SLICES_MAX];
 };
 
+/* Bytes of the control stream in several pieces, one behind the other. */
+enum { KITH_PULL_SLICES_MAX = 48 };
+struct kith_pulled {
+    size_t count; /* of all slices */
+    size_t slice_count;
+    struct kith_slice slices[KITH_PULL_SLICES_MAX];
+};
+
 struct kith_driver {
     const char *name;
     unsigned capabilities;
@@ -219,8 +227,8 @@ struct kith_driver {
 
     /* The network has changed: this side's way to the other may be another one now. A transport
      * whose links can move (QUIC) moves the link there, and nobody is called up for that; whether
-     * it works, the core finds out by itself. Legal in every state. NULL: links of this driver
-     * stay where they are. */
+     * it works, the core finds out by itself. Legal in every state, but never inside an up-call.
+     * NULL: links of this driver stay where they are. */
     void (*look)(struct kith_link *link);
 
     /* Whether these certificates and keys can be used. KEY with a detail, NOMEM. NULL: a driver
@@ -253,6 +261,14 @@ void kith_up_link(struct kith_link *link);
 /* Asks for the next bytes of the control stream: the core writes up to room bytes to out and gives
  * their number, 0 for none. The bytes are the driver's from then on. room is at least 2048. */
 size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room);
+
+/* The same for a driver that can write from several places: up to most bytes, of which the core
+ * writes those to out that it makes itself, and lends others where they lie. Before anything else
+ * happens to the link, or another one is asked, the driver copies or writes them all, and says so
+ * with the second call, also where there were none. room is at least 2048, most at least room. */
+void kith_up_pull_slices(struct kith_link *link, uint8_t *out, size_t room, size_t most,
+                         struct kith_pulled *pulled);
+void kith_up_pulled(struct kith_link *link);
 
 /* Bytes of the control stream that came, in order, one or more. Borrowed for the call. After
  * close() the core ignores them. */

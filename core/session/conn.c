@@ -196,6 +196,17 @@ size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room)
     return kith_schedule(link->conn, out, room);
 }
 
+void kith_up_pull_slices(struct kith_link *link, uint8_t *out, size_t room, size_t most,
+                         struct kith_pulled *pulled)
+{
+    kith_schedule_slices(link->conn, out, room, most, pulled);
+}
+
+void kith_up_pulled(struct kith_link *link)
+{
+    kith_schedule_done(link->conn);
+}
+
 void kith_up_down(struct kith_link *link, kith_reason reason, const char *detail)
 {
     struct kith_conn *conn = link->conn;

@@ -6,7 +6,16 @@
  */
 #include <string.h>
 
+#include "bounds.h"
 #include "session/session.h"
+
+/* Where bytes go. */
+struct sheet {
+    struct kith_writer to;
+    struct kith_pulled *pulled; /* NULL: all are written; else large ones are lent */
+    uint8_t *piece;             /* written and not yet among the slices */
+    size_t most;                /* bytes in all; to has no room for more than are left of it */
+};
 
 static size_t take_control(struct kith_conn *conn, uint8_t *out, size_t room)
 {
@@ -30,18 +39,58 @@ static void write_credits(struct kith_peer *peer, struct kith_writer *to)
     }
 }
 
-/* One chunk of one lane. */
-static void write_data(struct kith_peer *peer, unsigned channel, struct kith_writer *to)
+static void write_data(struct kith_lane_tx *lane, unsigned channel, struct kith_writer *to)
 {
-    struct kith_lane_tx *lane = &peer->tx[channel];
-    uint64_t offset = lane->sent, ready = kith_lane_tx_ready(lane);
+    uint64_t ready = kith_lane_tx_ready(lane);
     size_t most = to->left - KITH_FRAME_HEAD_BYTES_MAX - KITH_DATA_HEAD_BYTES_MAX;
     size_t count = ready < KITH_CHUNK_BYTES_MAX ? (size_t)ready : KITH_CHUNK_BYTES_MAX;
     count = count < most ? count : most;
-    kith_write_data_head(to, channel, offset, 0, count);
+    kith_write_data_head(to, channel, lane->sent, 0, count);
     count = kith_lane_tx_take(lane, to->at, count);
     to->at += count;
     to->left -= count;
+}
+
+/* What has been written since the last piece is one. */
+static void end_piece(struct sheet *sheet)
+{
+    struct kith_pulled *pulled = sheet->pulled;
+    size_t count = (size_t)(sheet->to.at - sheet->piece);
+    if (count > 0) {
+        pulled->slices[pulled->slice_count++] = (struct kith_slice){sheet->piece, count};
+        pulled->count += count;
+        sheet->piece = sheet->to.at;
+    }
+}
+
+static size_t left_in_all(const struct sheet *sheet)
+{
+    return sheet->most - sheet->pulled->count - (size_t)(sheet->to.at - sheet->piece);
+}
+
+/* 0: not worth it, or too many pieces; the bytes are to be copied. */
+static int lend_data(struct kith_lane_tx *lane, unsigned channel, struct sheet *sheet)
+{
+    struct kith_pulled *pulled = sheet->pulled;
+    struct kith_slice slices[KITH_LEND_SLICES_MAX];
+    size_t slice_count, count;
+    size_t most = left_in_all(sheet) - KITH_FRAME_HEAD_BYTES_MAX - KITH_DATA_HEAD_BYTES_MAX;
+    most = most < KITH_CHUNK_BYTES_MAX ? most : KITH_CHUNK_BYTES_MAX;
+    count = kith_lane_tx_peek(lane, slices, KITH_LEND_SLICES_MAX, most, &slice_count);
+    if (count < slice_count * KITH_LEND_BYTES_MIN ||
+        pulled->slice_count + slice_count + 2 > KITH_PULL_SLICES_MAX) {
+        return 0;
+    }
+    kith_write_data_head(&sheet->to, channel, lane->sent, 0, count);
+    end_piece(sheet);
+    memcpy(pulled->slices + pulled->slice_count, slices, slice_count * sizeof *slices);
+    pulled->slice_count += slice_count;
+    pulled->count += count;
+    if (sheet->to.left > left_in_all(sheet)) {
+        sheet->to.left = left_in_all(sheet);
+    }
+    kith_lane_tx_took(lane, count);
+    return 1;
 }
 
 /* The lanes whose sender should say that it is blocked. */
@@ -75,35 +124,66 @@ int kith_schedule_channel(const struct kith_conn *conn)
 }
 
 /* A chunk at a time, while there is room worth a frame. */
-static void write_lanes(struct kith_conn *conn, struct kith_writer *to)
+static void write_lanes(struct kith_conn *conn, struct sheet *sheet)
 {
     struct kith_peer *peer = conn->peer;
     int channel;
-    while (to->left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX) &&
+    while (sheet->to.left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX) &&
            (channel = kith_schedule_channel(conn)) >= 0) {
+        struct kith_lane_tx *lane = &peer->tx[channel];
         peer->next_channel = ((unsigned)channel + 1) % KITH_CHANNEL_COUNT;
-        write_data(peer, (unsigned)channel, to);
+        if (sheet->pulled == NULL || !lend_data(lane, (unsigned)channel, sheet)) {
+            write_data(lane, (unsigned)channel, &sheet->to);
+        }
+    }
+}
+
+static void fill(struct kith_conn *conn, struct sheet *sheet)
+{
+    struct kith_writer *to = &sheet->to;
+    size_t count = conn->up ? take_control(conn, to->at, to->left) : 0;
+    to->at += count;
+    to->left -= count;
+    if (kith_conn_is_in_use(conn) && conn->control_start == conn->control_count) {
+        unsigned capabilities = conn->driver->capabilities;
+        write_credits(conn->peer, to);
+        if ((capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
+            kith_datagrams_write(conn, to);
+        }
+        if ((capabilities & KITH_DRIVER_MANY_LANES) == 0) {
+            write_lanes(conn, sheet);
+        }
+        write_blocked(conn->peer, to);
     }
 }
 
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
 {
-    size_t count = conn->up ? take_control(conn, out, room) : 0;
-    struct kith_writer to = kith_writer_of(out + count, room - count);
-    if (kith_conn_is_in_use(conn) && conn->control_start == conn->control_count) {
-        unsigned capabilities = conn->driver->capabilities;
-        write_credits(conn->peer, &to);
-        if ((capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
-            kith_datagrams_write(conn, &to);
-        }
-        if ((capabilities & KITH_DRIVER_MANY_LANES) == 0) {
-            write_lanes(conn, &to);
-        }
-        write_blocked(conn->peer, &to);
-    }
-    count += kith_written(&to);
+    struct sheet sheet = {.to = kith_writer_of(out, room)};
+    fill(conn, &sheet);
     if (kith_conn_is_in_use(conn)) {
         kith_peer_tell_writable(conn->peer); /* what was sent once more is not kept any longer */
     }
-    return count;
+    return kith_written(&sheet.to);
+}
+
+void kith_schedule_slices(struct kith_conn *conn, uint8_t *out, size_t room, size_t most,
+                          struct kith_pulled *pulled)
+{
+    struct sheet sheet = {kith_writer_of(out, room), pulled, out, most};
+    pulled->count = pulled->slice_count = 0;
+    fill(conn, &sheet);
+    end_piece(&sheet);
+}
+
+void kith_schedule_done(struct kith_conn *conn)
+{
+    int one_lane = (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) == 0;
+    if (kith_conn_is_in_use(conn)) {
+        for (size_t i = 0; i < KITH_CHANNEL_COUNT && one_lane; i++) {
+            struct kith_lane_tx *lane = &conn->peer->tx[i];
+            (void)kith_lane_tx_release(lane, lane->sent);
+        }
+        kith_peer_tell_writable(conn->peer);
+    }
 }

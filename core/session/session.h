@@ -512,8 +512,8 @@ void kith_conn_fail(struct kith_conn *conn, kith_reason reason, const char *deta
 /* Frames that move nothing are cheap to send and not free to read: they have a rate. 0 to go on;
  * else the link was ended. */
 int kith_conn_count_idle(struct kith_conn *conn);
-/* Likewise a piece of a lane that says nothing new. After a change of links all that was granted may
- * come once more, in pieces as small as the transport likes: so much is free, each time. */
+/* Likewise a piece of a lane that says nothing new. After a change of links all that was granted
+ * may come once more, in pieces as small as the transport likes: so much is free, each time. */
 int kith_conn_count_repeat(struct kith_conn *conn, size_t count);
 /* The link is in use from now on: looks after its liveness. */
 void kith_conn_watch(struct kith_conn *conn);
@@ -669,6 +669,11 @@ void kith_datagrams_drop(struct kith_conn *conn);
 
 /* ---- scheduler.c ---- */
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room);
+/* Likewise, in pieces that are good until kith_schedule_done(); nobody is told of anything before.
+ */
+void kith_schedule_slices(struct kith_conn *conn, uint8_t *out, size_t room, size_t most,
+                          struct kith_pulled *pulled);
+void kith_schedule_done(struct kith_conn *conn);
 /* The channel whose bytes go next, -1: none. */
 int kith_schedule_channel(const struct kith_conn *conn);
 

@@ -28,6 +28,10 @@ static struct floor wired(const struct job *job)
     struct floor floor = {is_encrypted(job->transport) ? "TLS over TCP" : "TCP", NULL, NULL, 0};
     switch (job->mode) {
     case MODE_RTT:
+        if (job->peers > 1) {
+            return (struct floor){"one peer alone", kith_listen_side, kith_dial_side};
+        }
+        /* fall through */
     case MODE_IDLE:
         floor.listen = floor_rtt_listen;
         floor.dial = floor_rtt_dial;

@@ -110,6 +110,7 @@ static struct figures run_floor(const struct job *job, const struct floor *floor
     struct side sides[2];
     alone.urgent = 0;
     alone.in_clear = floor->in_clear;
+    alone.peers = job->mode == MODE_RTT && !job->vs_plain ? 1 : job->peers;
     alone.plain = job->vs_plain;
     sides_run(&alone, floor->listen, floor->dial, sides);
     return figures_of(job, sides, floor->dial == NULL);

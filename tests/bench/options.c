@@ -15,7 +15,7 @@
 #include "check.h"
 #include "measure.h"
 
-enum { SIZE_MAX_BYTES = 4 * 1024 * 1024, DATAGRAM_MAX_BYTES = 1200, PEERS_MAX = 4000 };
+enum { SIZE_MAX_BYTES = 4 * 1024 * 1024, DATAGRAM_MAX_BYTES = 1200, PEERS_MAX = 5000 };
 
 static const char help_text[] =
     "Usage: kith-bench self --transport mem|ws|wss|quic --mode MODE [OPTION]...\n"
@@ -29,7 +29,8 @@ static const char help_text[] =
     "\n"
     "  --mode bulk        large messages, as fast as the queue takes them (1 MiB)\n"
     "         messages    small messages, one kith_send() each (64 bytes)\n"
-    "         rtt         a message there and back (64 bytes)\n"
+    "         rtt         a message there and back (64 bytes); with --peers all but one are idle,\n"
+    "                     and the floor is Kith with that one alone\n"
     "         fanout      kith_broadcast() to --peers peers (100, 1 KiB)\n"
     "         mixed       64 bytes every 10 ms on an urgent channel beside saturating bulk (64\n"
     "                     KiB); the floor is Kith's own bulk alone\n"
@@ -40,7 +41,7 @@ static const char help_text[] =
     "                     bytes); not with mem. QUIC: its packets come from another port\n"
     "  --size BYTES       of a message, 16 to 4194304\n"
     "  --seconds S        how long one run sends (2)\n"
-    "  --peers N          connections, 1 to 4000\n"
+    "  --peers N          connections, 1 to 5000\n"
     "  --runs N           pairs of runs, 1 to 99 (3)\n"
     "  --direction D      dialler, listener (sends) or both: the worse is reported (both)\n"
     "  --lend             lend messages to Kith instead of having them copied (bulk, messages)\n"
@@ -190,9 +191,10 @@ static void set_defaults(struct job *job)
 static void check_together(const struct options *options)
 {
     const struct job *job = &options->job;
-    int many = job->mode == MODE_FANOUT || job->mode == MODE_HANDSHAKES || job->mode == MODE_IDLE;
+    int many = job->mode == MODE_FANOUT || job->mode == MODE_HANDSHAKES || job->mode == MODE_IDLE ||
+               job->mode == MODE_RTT;
     if (!many && job->peers != 1) {
-        wrong("--peers is for fanout, handshakes and idle");
+        wrong("--peers is for rtt, fanout, handshakes and idle");
     }
     if (job->lend && job->mode != MODE_BULK && job->mode != MODE_MESSAGES) {
         wrong("--lend is for bulk and messages");

@@ -15,7 +15,8 @@
 
 #include "meter.h"
 
-enum { PATIENCE_MS = 60000 /* beside the time of the measurement itself: connecting, draining */ };
+/* Beside the time of the measurement itself: connecting, draining; and for each peer. */
+enum { PATIENCE_MS = 60000, PATIENCE_PER_PEER_MS = 50 };
 
 struct child {
     pid_t pid;
@@ -92,7 +93,8 @@ void sides_run(const struct job *job, side_fn *listen, side_fn *dial, struct sid
 {
     struct child children[2];
     size_t count = dial != NULL ? 2 : 1;
-    uint64_t until_ns = now_ns() + job->span_ns + PATIENCE_MS * UINT64_C(1000000);
+    uint64_t patience_ms = PATIENCE_MS + (uint64_t)job->peers * PATIENCE_PER_PEER_MS;
+    uint64_t until_ns = now_ns() + job->span_ns + patience_ms * 1000000;
     struct side got[2];
     (void)fflush(NULL);
     children[LISTENS] = start(job, listen, -1);

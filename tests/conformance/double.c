@@ -456,21 +456,64 @@ void kith_up_link(struct kith_link *link)
     up_leave(conn, AT_LINK);
 }
 
-size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room)
+/* How much of the pattern to give. */
+static size_t begin_pull(const struct conn *conn, size_t room)
 {
-    struct conn *conn = up_enter(link, "kith_up_pull()");
     uint64_t left = conn->offered - conn->pulled;
     size_t count = left < room ? (size_t)left : room;
     CHECK(conn->state == CONN_UP, "kith_up_pull() before kith_up_link()");
     CHECK(!conn->closing || conn->flushing, "kith_up_pull() after close() without flush");
     CHECK(room >= 2048, "room for %zu bytes", room);
-    if (conn->bite != 0 && count > conn->bite) {
-        count = conn->bite;
-    }
+    return conn->bite != 0 && count > conn->bite ? conn->bite : count;
+}
+
+size_t kith_up_pull(struct kith_link *link, uint8_t *out, size_t room)
+{
+    struct conn *conn = up_enter(link, "kith_up_pull()");
+    size_t count = begin_pull(conn, room);
     pattern_write(control_pattern(conn->dialled, conn->pulled), out, count);
     conn->pulled += count;
     up_leave(conn, AT_PULL);
     return count;
+}
+
+/* One core lends at a time. */
+static uint8_t lent[256 * 1024];
+static size_t lent_bytes;
+
+void kith_up_pull_slices(struct kith_link *link, uint8_t *out, size_t room, size_t most,
+                         struct kith_pulled *pulled)
+{
+    struct conn *conn = up_enter(link, "kith_up_pull_slices()");
+    size_t count = begin_pull(conn, most < sizeof lent ? most : sizeof lent), at, part;
+    CHECK(room >= 2048 && most >= room, "room for %zu bytes, %zu in all", room, most);
+    CHECK(!conn->lends, "kith_up_pull_slices() before kith_up_pulled()");
+    conn->lends = 1;
+    lent_bytes = count;
+    pattern_write(control_pattern(conn->dialled, conn->pulled), lent, count);
+    memset(pulled, 0, sizeof *pulled);
+    for (at = 0; at < count; at += part) { /* in pieces of all sizes, the first in out */
+        uint8_t *bytes = at == 0 ? out : lent + at;
+        size_t left = count - at;
+        part = pulled->slice_count == KITH_PULL_SLICES_MAX - 1 ? left : 1 + (at * 7 + 11) % 9000;
+        part = part < left ? part : left;
+        if (at == 0) {
+            memcpy(out, lent, part);
+        }
+        pulled->slices[pulled->slice_count++] = (struct kith_slice){bytes, part};
+    }
+    pulled->count = count;
+    conn->pulled += count;
+    calls_up--;
+}
+
+void kith_up_pulled(struct kith_link *link)
+{
+    struct conn *conn = up_enter(link, "kith_up_pulled()");
+    CHECK(conn->lends, "kith_up_pulled() of nothing");
+    conn->lends = 0;
+    memset(lent, 0x5a, lent_bytes); /* whoever still reads it reads something else */
+    up_leave(conn, AT_PULL);
 }
 
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)

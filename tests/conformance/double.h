@@ -104,6 +104,7 @@ struct conn {
     uint8_t binding[DOUBLE_EXPORT_BYTES], other_binding[DOUBLE_EXPORT_BYTES];
 
     uint64_t offered, pulled, came; /* of the control stream */
+    int lends;                      /* until kith_up_pulled() */
     size_t bite;                    /* given per pull at most, 0 = what there is room for */
 
     struct lane lanes[DOUBLE_LANES_MAX];

@@ -7,9 +7,11 @@ import os
 import pathlib
 import selectors
 import socket
+import ssl
 import threading
 import time
 
+from certificates import Authority
 from cases_rfc6455 import BINARY, CONTINUATION, FIN, PING, PONG, frame, request
 from harness import DEADLINE_S, Failure, Server, case, check
 
@@ -49,6 +51,25 @@ def once(data):
     yield None
 
 
+def strange_client():
+    """TLS of somebody who trusts everybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
+
+
+def client_hello():
+    """One that is as it should be, and that nobody has sent before: the other side has to make a key,
+    agree on a secret and sign."""
+    said = ssl.MemoryBIO()
+    try:
+        strange_client().wrap_bio(ssl.MemoryBIO(), said).do_handshake()
+    except ssl.SSLWantReadError:
+        return said.read()
+
+
 def many(first, payload=b""):
     return frame(MASK, first, payload) * 200
 
@@ -76,6 +97,8 @@ ATTACKS = (
     ("a ClientHello that drips", "wss", lambda: drip(CLIENT_HELLO)),
     ("half a ClientHello", "wss", lambda: after(CLIENT_HELLO[:100], endless(b""))),
     ("ClientHellos, and nobody there", "wss", lambda: once(CLIENT_HELLO)),
+    ("handshakes that stop half-way", "certificates", lambda: after(client_hello(), endless(b""))),
+    ("handshakes, and nobody there", "certificates", lambda: once(client_hello())),
 )
 
 
@@ -197,7 +220,12 @@ def under_attack(c, name, talk, options, insecure):
 
 def of_scheme(c, scheme):
     insecure = scheme == "ws"
-    options = () if insecure else ("--key", str(c.new_key()), "--listen", "wss://127.0.0.1:0")
+    options = ()
+    if scheme == "wss":
+        options = "--key", str(c.new_key()), "--listen", "wss://127.0.0.1:0"
+    elif scheme == "certificates":
+        root = Authority(c)
+        options = "--ca", root.file, *root.leaf("anybody").options()
     for name, schemes, talk in ATTACKS:
         if scheme in schemes.split():
             under_attack(c, name, talk, options, insecure)
@@ -213,6 +241,19 @@ def hostile_strangers_ws(c):
 def hostile_strangers_wss(c):
     """What reaches TLS."""
     of_scheme(c, "wss")
+
+
+@case
+def hostile_handshakes(c):
+    """Valid ones, which cost this side more than the attackers."""
+    root = Authority(c)
+    alice = c.chat("alice", "--ca", root.file, *root.leaf("alice").options())
+    with socket.create_connection(("127.0.0.1", alice.port()), DEADLINE_S) as raw:
+        raw.sendall(client_hello())
+        got = raw.recv(5)  # a record of the handshake: no alert (RFC 8446 §5.1)
+        check(got[:1] == b"\x16", f"the answer to a ClientHello begins with {got!r}")
+    alice.leave()
+    of_scheme(c, "certificates")
 
 
 # ---- a flood that is faster than the peers are ------------------------------------------------------

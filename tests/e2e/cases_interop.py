@@ -4,11 +4,14 @@ and on other TLS and WebSocket libraries. Each goes through the whole handshake 
 import json
 import os
 import pathlib
+import ssl
 import subprocess
 import sys
 
+from cases_hostile import strange_client
+from cases_rfc6455 import CLOSE, FIN, PING, TEXT, code, frame, request
 from certificates import Authority, alone
-from harness import DEADLINE_S, Failure, Process, case, check
+from harness import DEADLINE_S, Failure, Process, as_stranger, case, check, stranger_connect
 
 INTEROP = pathlib.Path(__file__).resolve().parents[1] / "interop"
 
@@ -158,4 +161,61 @@ def node_in_another_session(c):
     stranger.event("close", reason=13)
     stranger.event("closed", code=4013)
     check(len(stranger.stdout) == 2, f"it learned more: {stranger.stdout}")
+    alice.leave()
+
+
+# ---- all at once ------------------------------------------------------------------------------------
+
+PING_FRAME = frame(b"mask", FIN | PING, b"ping")
+LAST = frame(b"mask", FIN | TEXT, b"no text")     # is answered
+ANSWER = frame(None, FIN | CLOSE, code(1003))
+HEAD = request()
+# What is written, record by record.
+RECORDS = (
+    (HEAD, PING_FRAME, LAST),
+    (HEAD + PING_FRAME, LAST),
+    (HEAD + PING_FRAME + LAST,),
+    (HEAD[:50], HEAD[50:], PING_FRAME[:3], PING_FRAME[3:] + LAST[:1], LAST[1:]),
+    (HEAD, *[PING_FRAME] * 40, LAST),  # more than is read ahead
+    (HEAD + PING_FRAME, *[PING_FRAME] * 40, LAST),
+)
+
+
+def at_once(port, records):
+    """Sends the end of the TLS handshake, a request, and frames, as one segment; waits for the answer."""
+    heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = strange_client().wrap_bio(heard, said)
+    with stranger_connect(port) as raw:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                raw.sendall(said.read())
+                heard.write(raw.recv(65536))
+        for record in records:
+            tls.write(record)
+        raw.sendall(said.read())
+        got = b""
+        while not got.endswith(ANSWER):
+            try:
+                got += tls.read(65536)
+            except ssl.SSLWantReadError:
+                try:
+                    data = raw.recv(65536)
+                except TimeoutError:
+                    raise Failure(f"{len(records)} records: nothing came after {got!r}") from None
+                check(data, f"{len(records)} records: it hung up after {got!r}")
+                heard.write(data)
+
+
+@case
+def all_at_once(c):
+    """Nothing that came with the end of the TLS handshake, or behind the request, is left lying: no more
+    will come to wake whoever should read it."""
+    root = Authority(c)
+    alice = c.chat("alice", "--ca", root.file, "--client-certs", "none", *root.leaf("alice").options())
+
+    for records in RECORDS:
+        as_stranger(lambda: at_once(alice.port(), records))
     alice.leave()

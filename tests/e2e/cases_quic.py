@@ -128,6 +128,22 @@ def quic_a_router_that_forgets_under_load(c):
 
 
 @case
+def quic_an_address_that_is_forged(c):
+    """Somebody on the way sends bob's own packets from elsewhere, sooner than they come from him: who is
+    not there to answer has moved nobody, and alice is told of no other address."""
+    alice, bob, relay = pair_by_relay(c, 7)
+    relay.tell("astray 10")
+    lines = [f"line {i} " + "x" * (i % 500) for i in range(1000)]
+    for one in (alice, bob):
+        one.start_writing("".join(line + "\n" for line in lines).encode(), then_close=False)
+    alice.expect_texts("bob", lines)
+    bob.expect_texts("alice", lines)
+    check(not alice.all("network", what="path"), "bob was believed to be where he is not")
+    check_nobody_noticed(alice, bob)
+    leave_both(alice, bob)
+
+
+@case
 def quic_a_machine_that_moves(c):
     """It has another address now: the connection moves with it, and nobody is interrupted."""
     with Pair() as pair:

@@ -12,6 +12,7 @@ from harness import Skipped, case, check
 VERSION_1 = bytes([0, 0, 0, 1])
 GARBAGE = 300_000
 INITIALS = 60_000
+UNPROVED_PER_S = 250  # core/bounds.h
 GROWTH_KIB = 64 * 1024  # far above what was ever seen, far below what one link for each packet takes
 ALICE = ("--topology", "server", "--listen", "quic://127.0.0.1:0")
 BOB = ("--topology", "client", "--connect")
@@ -156,8 +157,8 @@ def quic_first_packets_from_everywhere(c):
     now = stats(alice)
     check_memory(c, alice, before, f"{INITIALS} first packets")
     c.notes.append(f"{now['links_accepted']} began a connection, {now['addresses_asked']} were asked where they are")
-    check(now["addresses_asked"] > INITIALS // 100, f"they were believed: {now}")
-    check(now["links_accepted"] < INITIALS // 10, f"each got a connection: {now}")
+    check(now["addresses_asked"] > 0, f"they were believed: {now}")
+    check(now["links_accepted"] <= (now["t_ms"] / 1000 + 2) * UNPROVED_PER_S, f"too many got a connection: {now}")
     for one in (alice, bob):
         for state in ("interrupted", "departed"):
             check(not one.all("peer", state=state), f"{one.name} noticed")

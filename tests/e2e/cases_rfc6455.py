@@ -226,6 +226,11 @@ def expect_taken(wire, mask):
                 wire.connection.sendall(data[i:i + size])
             got = wire.until(FIN | PONG)
             check(got == pong, f"{name}: the pong says {got}")
+    # Of two at once the last is answered, whatever becomes of the first (§5.5.3).
+    wire.connection.sendall(b"".join(frame(mask and os.urandom(4), FIN | PING, text) for text in (b"5", b"6")))
+    while (got := wire.until(FIN | PONG)) == b"5":
+        pass
+    check(got == b"6", f"two pings at once: the pong says {got}")
     # 2^62 bytes are as good as any; what they say is not. Nobody waits for them or makes room.
     wire.connection.sendall(frame(mask and os.urandom(4), FIN | BINARY, b"\xff" * 5000, 1 << 62))
     got = wire.close_code()

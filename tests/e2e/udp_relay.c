@@ -12,6 +12,9 @@
  *   delay MS                all of them do                        "ok"
  *   spoil PERCENT           so many are followed by one that is   "ok"
  *                           cut short, or changed, or an old one
+ *   astray PERCENT          so many reach the target from an      "ok"
+ *                           address where nobody is, and then
+ *                           from their own
  *   dead, alive             nothing passes; it does again         "ok"
  *   rebind                  senders come from other ports now     "ok"
  *   count                                 "count PASSED LOST DOUBLED LATE SPOILT"
@@ -67,7 +70,9 @@ static struct {
     size_t count;
     uint8_t bytes[OLD_BYTES_MAX];
 } old[2][OLD_MAX]; /* what passed to each side, the newest instead of any */
-static unsigned lose_percent, double_percent, late_percent, late_ms, delay_ms, spoil_percent;
+static unsigned lose_percent, double_percent, late_percent, late_ms, delay_ms, spoil_percent,
+    astray_percent;
+static int nowhere; /* a socket that nobody reads */
 static int is_dead;
 static uint64_t passed, lost, doubled, late, spoilt, numbers;
 
@@ -221,6 +226,9 @@ static void decide(unsigned sender, int is_answer, const uint8_t *bytes, size_t 
         copies = 2;
         doubled++;
     }
+    if (!is_answer && happens(astray_percent)) {
+        (void)!sendto(nowhere, bytes, count, 0, (const struct sockaddr *)&target, sizeof target);
+    }
     while (copies-- > 0) {
         uint64_t wait_us = delay_ms * UINT64_C(1000);
         if (happens(late_percent)) {
@@ -283,7 +291,9 @@ static void obey(const char *line)
     if (sscanf(line, "late %u %u", &late_percent, &late_ms) == 2 ||
         sscanf(line, "lose %u", &lose_percent) == 1 ||
         sscanf(line, "double %u", &double_percent) == 1 ||
-        sscanf(line, "spoil %u", &spoil_percent) == 1 || sscanf(line, "delay %u", &delay_ms) == 1) {
+        sscanf(line, "spoil %u", &spoil_percent) == 1 ||
+        sscanf(line, "astray %u", &astray_percent) == 1 ||
+        sscanf(line, "delay %u", &delay_ms) == 1) {
         /* from the next packet on */
     } else if (strcmp(line, "dead") == 0) {
         is_dead = 1;
@@ -344,6 +354,7 @@ int main(int argc, char **argv)
         fputs("usage: kith-test-udp-relay TARGETPORT [SEED]\n", stderr);
         return 2;
     }
+    nowhere = new_socket(&bound);
     door = new_socket(&bound);
     target = bound;
     target.sin_port = htons((uint16_t)atoi(argv[1]));

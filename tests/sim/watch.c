@@ -136,6 +136,31 @@ size_t sim_up_pull(struct kith_link *link, uint8_t *out, size_t room)
     return count;
 }
 
+void sim_up_pull_slices(struct kith_link *link, uint8_t *out, size_t room, size_t most,
+                        struct kith_pulled *pulled)
+{
+    struct watched *record = enter(link, "kith_up_pull_slices()");
+    uint64_t digest = 0;
+    size_t count = 0;
+    kith_up_pull_slices(link, out, room, most, pulled);
+    for (size_t i = 0; i < pulled->slice_count; i++) {
+        count += pulled->slices[i].count;
+        digest = sim_mix(digest) ^ digest_of(pulled->slices[i].bytes, pulled->slices[i].count);
+    }
+    SIM_CHECK(record->sim, pulled->count <= most, "more was pulled than there was room");
+    SIM_CHECK(record->sim, pulled->count == count, "the pieces are not what they are together");
+    if (count > 0) {
+        sim_note(record->sim, SIM_PULL, record->who, count, digest, 0);
+    }
+}
+
+void sim_up_pulled(struct kith_link *link)
+{
+    struct watched *record = enter(link, "kith_up_pulled()");
+    kith_up_pulled(link);
+    sim_inspect_link(record->sim, link);
+}
+
 void sim_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
 {
     struct watched *record = enter(link, "kith_up_rx()");

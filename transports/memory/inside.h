@@ -89,6 +89,7 @@ struct kith__mem_link {
     uint8_t is_full;      /* something waits until packets have been read */
     uint8_t is_unblocked; /* a blocked lane may go on */
     uint8_t swallows, has_swallowed;
+    uint8_t pulls_slices; /* it did the last time */
 
     /* What comes to this end, by arrival. */
     struct kith_node queue;

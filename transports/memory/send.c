@@ -47,6 +47,24 @@ static size_t pull_room(struct kith__mem_link *link)
     return room;
 }
 
+/* Both ways to ask, in turn. */
+static size_t pull(struct kith__mem_link *link, uint8_t *out, size_t room)
+{
+    struct kith_pulled pulled;
+    uint8_t own[PULL_BYTES_MIN], *to = out;
+    link->pulls_slices = !link->pulls_slices;
+    if (!link->pulls_slices) {
+        return kith_up_pull(&link->base, out, room);
+    }
+    kith_up_pull_slices(&link->base, own, sizeof own, room, &pulled);
+    for (size_t i = 0; i < pulled.slice_count && pulled.count <= room; i++) {
+        memcpy(to, pulled.slices[i].bytes, pulled.slices[i].count);
+        to += pulled.slices[i].count;
+    }
+    kith_up_pulled(&link->base);
+    return pulled.count;
+}
+
 /* 1 when a packet went. */
 static int send_control(struct kith__mem_link *link, int *has_more)
 {
@@ -65,7 +83,7 @@ static int send_control(struct kith__mem_link *link, int *has_more)
         return 0;
     }
     room = pull_room(link);
-    count = kith_up_pull(&link->base, bytes, room);
+    count = pull(link, bytes, room);
     if (count == 0) {
         *has_more = 0;
         return 0;

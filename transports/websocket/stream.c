@@ -32,18 +32,35 @@ static size_t room_of(struct kith__ws_link *link)
     return room < KITH__WS_PULL_BYTES ? room : KITH__WS_PULL_BYTES;
 }
 
-/* One message at a time, until lws had to buffer or nothing is left. The buffer is shared by all
- * links, since lws copies what it keeps. */
-int kith__ws_pump(struct kith__ws_link *link)
+/* Pulls and writes one message. The number of its bytes, or -1: the connection is gone. The buffer
+ * is shared by all links, since lws copies what it keeps. */
+static ssize_t write_next(struct kith__ws_link *link, size_t room)
 {
     uint8_t *payload = kith__ws_endpoint_of(link)->buffer + LWS_PRE;
+    size_t count;
+    int written;
+    if (kith__ws_can_piece(link)) {
+        return kith__ws_write_pieces(link, room);
+    }
+    count = kith_up_pull(&link->base, payload, room);
+    if (count == 0 || link->cut) {
+        return 0;
+    }
+    kith__ws_records_begin(link, count);
+    written = lws_write(link->wsi, payload, count, LWS_WRITE_BINARY);
+    kith__ws_records_end(link);
+    return written < 0 ? -1 : (ssize_t)count;
+}
+
+/* Until lws had to buffer or nothing is left. */
+int kith__ws_pump(struct kith__ws_link *link)
+{
     size_t room;
     if (link->mute || lws_partial_buffered(link->wsi)) {
         return 0;
     }
     for (int i = 0; i < KITH__WS_PULLS_PER_TURN && (room = room_of(link)) > 0; i++) {
-        size_t count = kith_up_pull(&link->base, payload, room);
-        int written;
+        ssize_t count = write_next(link, room);
         if (link->cut) {
             return 0;
         }
@@ -51,10 +68,7 @@ int kith__ws_pump(struct kith__ws_link *link)
         if (count == 0) {
             return link->closing ? goodbye(link, link->close_code) : 0;
         }
-        kith__ws_records_begin(link, count);
-        written = lws_write(link->wsi, payload, count, LWS_WRITE_BINARY);
-        kith__ws_records_end(link);
-        if (written < 0) {
+        if (count < 0) {
             /* What came in is still to be read; then lws finds the end itself. */
             link->mute = 1;
             (void)shutdown(lws_get_socket_fd(link->wsi), SHUT_RDWR);

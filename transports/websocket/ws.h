@@ -31,10 +31,13 @@ enum {
      */
     KITH__WS_PULL_BYTES = 64 * 1024 - 128,
     KITH__WS_PULL_BYTES_MIN = 16 * 1024, /* for less, waiting is better: a TLS record */
-    KITH__WS_PULLS_PER_TURN = 4,         /* 256 KiB of one link before others have their turn */
-    KITH__WS_READS_PER_TURN = 8,         /* TLS records, or buffers, of one link before others */
-    KITH__WS_RX_BYTES = 64 * 1024,       /* one TLS record must fit, or its rest waits unseen */
-    KITH__WS_RX_MORE_BYTES = 8192,       /* after less, looking for more is seldom worth it */
+    KITH__WS_OWN_BYTES =
+        16 * 1024,               /* of these, what the core writes itself where it lends the rest */
+    KITH__WS_HEAD_BYTES = 4,     /* of a frame of so many, without a mask (RFC 6455 §5.2) */
+    KITH__WS_PULLS_PER_TURN = 4, /* 256 KiB of one link before others have their turn */
+    KITH__WS_READS_PER_TURN = 8, /* TLS records, or buffers, of one link before others */
+    KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
+    KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
     KITH__WS_RECORD_BYTES = 16 * 1024,  /* of plain text: TLS's own limit (RFC 8446 §5.1) */
     KITH__WS_UNSENT_BYTES = 128 * 1024, /* in the kernel, beyond what is on the network */
@@ -79,7 +82,7 @@ struct kith__ws_endpoint {
     struct kith__ws_socket wakeup; /* lws's own */
     struct kith_deferred chores;   /* what lws wants done without a socket being ready */
     struct kith_timer alarm;       /* when it next has such */
-    uint8_t *buffer;               /* LWS_PRE bytes and KITH__WS_PULL_BYTES */
+    uint8_t *buffer;               /* LWS_PRE, PULL, HEAD and OWN_BYTES: for all links */
     unsigned ports_closed;
 };
 
@@ -247,6 +250,12 @@ extern const struct lws_protocols kith__ws_protocols[];
 /* Pulls and writes until there is nothing left, the socket is full or the link had its share. 1:
  * all is written and the core wants the link closed: lws is to close it now. */
 int kith__ws_pump(struct kith__ws_link *link);
+
+/* ---- pieces.c: bytes of a link that need neither TLS nor a mask */
+
+int kith__ws_can_piece(const struct kith__ws_link *link);
+/* Pulls and writes one message of up to room bytes. Their number, or -1: the connection is gone. */
+ssize_t kith__ws_write_pieces(struct kith__ws_link *link, size_t room);
 
 /* ---- upgrade.c: the opening handshake */
 
