@@ -28,10 +28,6 @@ static struct floor wired(const struct job *job)
     struct floor floor = {is_encrypted(job->transport) ? "TLS over TCP" : "TCP", NULL, NULL, 0};
     switch (job->mode) {
     case MODE_RTT:
-        if (job->peers > 1) {
-            return (struct floor){"one peer alone", kith_listen_side, kith_dial_side};
-        }
-        /* fall through */
     case MODE_IDLE:
         floor.listen = floor_rtt_listen;
         floor.dial = floor_rtt_dial;
@@ -84,6 +80,10 @@ unsigned floors_of(const struct job *job, struct floor out[FLOORS_MAX])
     }
     if (job->mode == MODE_MIXED) {
         *out = (struct floor){"bulk alone", kith_listen_side, kith_dial_side, 0};
+        return 1;
+    }
+    if (job->mode == MODE_RTT && job->peers > 1) {
+        *out = (struct floor){"one peer alone", kith_listen_side, kith_dial_side, 0};
         return 1;
     }
     if (job->transport == TRANSPORT_QUIC) {
