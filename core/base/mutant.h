@@ -57,6 +57,10 @@
     X(DATAGRAM_TWICE, "datagram-twice", "now and then a datagram is handed out twice")             \
     X(DATAGRAM_STALE, "datagram-stale", "a datagram goes however late it is")                      \
     X(STAYS_ASLEEP, "stays-asleep", "what a rest held up is not tried again after it")             \
+    X(MEET_ONCE, "meet-once", "who was found and could not be reached is not tried again")         \
+    X(LOST_ENDS, "lost-ends", "whoever is not seen any more is disconnected")                      \
+    X(STAYS_OFF_AIR, "stays-off-air", "after a rest nothing is on the air or looked for")          \
+    X(NO_REOPEN, "no-reopen", "a driver of discovery that failed is not opened again")             \
     X(MISCOUNT, "miscount", "a message handed out is not counted")                                 \
     X(LEAK_BLOCK, "leak-block", "control frames are not freed with their link")
 

@@ -597,6 +597,7 @@ static void fill_link_info(const struct kith_conn *conn, kith_peer_info *filled)
         filled->chain = conn->link_info.chain;
         filled->chain_count = conn->link_info.chain_count;
         filled->doubts = conn->link_info.doubts;
+        filled->sha256 = conn->link_info.chain_count > 0 ? conn->certificate_there : NULL;
     }
 }
 

@@ -389,6 +389,9 @@ static void step(struct kith_deferred *deferred)
         finish(discovery);
         return;
     }
+    if (discovery->session->is_suspended) {
+        return; /* waking opens the driver, which comes back here */
+    }
     if (slot->finder == NULL || slot->failed) {
         if (slot->failed && !discovery->told_down) {
             discovery->told_down = 1;

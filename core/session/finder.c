@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/discover.h"
 
 static void step_all(struct kith_finder_slot *slot)
@@ -140,6 +141,9 @@ static void set_failed(struct kith_finder_slot *slot, kith_err err, const char *
 static void slot_open(struct kith_finder_slot *slot, unsigned choice)
 {
     const struct kith_discovery_driver *driver;
+    if (slot->failed && kith_mutant(NO_REOPEN)) {
+        return;
+    }
     while ((driver = driver_of(slot->session, slot->stack, slot->urls != NULL, choice)) != NULL) {
         kith_err err;
         struct kith_finder *finder = finder_new(slot, driver, &err);
@@ -227,9 +231,9 @@ void kith_finders_refresh(struct kith_session *session)
 {
     for (struct kith_node *at = session->finders.next; at != &session->finders; at = at->next) {
         struct kith_finder_slot *slot = KITH_CONTAINER(at, struct kith_finder_slot, node);
-        if (slot->finder == NULL) {
+        if (slot->finder == NULL && !kith_mutant(STAYS_OFF_AIR)) {
             kith_defer(session->env, &slot->step);
-        } else if (!slot->failed && slot->driver->refresh != NULL &&
+        } else if (slot->finder != NULL && !slot->failed && slot->driver->refresh != NULL &&
                    slot->opened_us != session->env->now_us) {
             slot->driver->refresh(slot->finder);
         }

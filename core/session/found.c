@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/ip.h"
+#include "base/mutant.h"
 #include "session/discover.h"
 
 /* Beyond the full table, until the timer has told of those who made room. */
@@ -414,6 +415,13 @@ static void look_at_one(struct kith_found_peer *found)
 {
     found->due_us = KITH_TIME_NEVER;
     if (found->seen_count == 0) {
+        if (kith_mutant(LOST_ENDS)) {
+            for (struct kith_node *at = found->discovery->session->peers.next;
+                 at != &found->discovery->session->peers; at = at->next) {
+                kith_peer_turn_out(KITH_CONTAINER(at, struct kith_peer, node), KITH_REASON_KICKED,
+                                   "");
+            }
+        }
         if (found->is_told) {
             tell(found, KITH_DISCOVERY_LOST);
         }
@@ -434,12 +442,18 @@ static void look_at_one(struct kith_found_peer *found)
     }
 }
 
+/* A callback may have begun to rest, or closed it. */
+static int may_tell(const struct kith_discovery *discovery)
+{
+    return !discovery->closing && !discovery->session->is_suspended;
+}
+
 static void look(struct kith_timer *timer)
 {
     struct kith_discovery *discovery = KITH_CONTAINER(timer, struct kith_discovery, look_timer);
     uint64_t now_us = discovery->session->env->now_us, next_us = KITH_TIME_NEVER;
     struct kith_node *at = discovery->found.next, *next;
-    for (; at != &discovery->found && !discovery->closing; at = next) {
+    for (; at != &discovery->found && may_tell(discovery); at = next) {
         struct kith_found_peer *found = KITH_CONTAINER(at, struct kith_found_peer, node);
         next = at->next; /* a callback removes none */
         if (found->due_us <= now_us) {
@@ -448,7 +462,7 @@ static void look(struct kith_timer *timer)
             next_us = found->due_us;
         }
     }
-    if (next_us != KITH_TIME_NEVER && !discovery->closing &&
+    if (next_us != KITH_TIME_NEVER && may_tell(discovery) &&
         (!kith_timer_is_set(timer) || timer->at_us > next_us)) {
         (void)!kith_timer_set(discovery->session->env, timer, next_us);
     }
@@ -464,7 +478,8 @@ void kith_found_wake(struct kith_discovery *discovery)
     for (struct kith_node *at = discovery->found.next; at != &discovery->found; at = at->next) {
         struct kith_found_peer *found = KITH_CONTAINER(at, struct kith_found_peer, node);
         if (found->due_us != KITH_TIME_NEVER) {
-            look_at(found, discovery->session->env->now_us + (uint64_t)KITH_FOUND_LOST_MS * 1000);
+            uint64_t wait_ms = found->is_told ? KITH_FOUND_LOST_MS : KITH_FOUND_MS;
+            look_at(found, discovery->session->env->now_us + wait_ms * 1000);
         }
     }
 }

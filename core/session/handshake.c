@@ -286,7 +286,9 @@ void kith_handshake_auth(struct kith_conn *conn, const uint8_t *body, size_t len
     kith_association_claim(conn, &info.claim);
     if (conn->dial != NULL) {
         const struct kith_dial *dial = conn->dial->leader != NULL ? conn->dial->leader : conn->dial;
-        info.context = (struct kith_slice){dial->context, dial->context_bytes};
+        info.context = dial->context_bytes > 0
+                           ? (struct kith_slice){dial->context, dial->context_bytes}
+                           : (struct kith_slice){session->context, session->config.context_bytes};
     }
     info.endpoint_count = kith_places_own(session, places);
     for (size_t i = 0; i < info.endpoint_count; i++) {

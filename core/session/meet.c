@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/discover.h"
 
 static int is_on(const struct kith_discovery *discovery)
@@ -101,6 +102,9 @@ static void round_over(struct kith_found_peer *found)
     uint64_t pause_ms = KITH_MEET_RETRY_MS + kith_random_below(env, KITH_MEET_RETRY_MS);
     found->next_url = 0;
     found->rounds++;
+    if (kith_mutant(MEET_ONCE)) {
+        return;
+    }
     if (found->rounds % KITH_MEET_TRIES_MAX == 0) {
         pause_ms = KITH_MEET_PAUSE_MS;
     }

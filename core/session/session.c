@@ -135,6 +135,11 @@ static kith_err check_choices(const kith_session_config *config)
         return kith_fail(KITH_ERR_INVALID, "introductions: %d is no kith_introductions",
                          (int)config->introductions);
     }
+    if (config->context_bytes > KITH_CONTEXT_BYTES_MAX ||
+        (config->context == NULL && config->context_bytes > 0)) {
+        return kith_fail(KITH_ERR_INVALID, "context_bytes: is %zu, must be 0 to %d with a context",
+                         config->context_bytes, KITH_CONTEXT_BYTES_MAX);
+    }
     if ((unsigned)config->min_level > KITH_LEVEL_IDENTITY) {
         return kith_fail(KITH_ERR_INVALID, "min_level: %d is no kith_level",
                          (int)config->min_level);
@@ -159,6 +164,10 @@ static kith_err take_config(struct kith_session *session, const kith_session_con
     strcpy(session->session_name, config->session_name);
     session->config.display_name = session->display_name;
     session->config.session_name = session->session_name;
+    session->config.context = session->context;
+    if (config->context_bytes > 0) {
+        memcpy(session->context, config->context, config->context_bytes);
+    }
     if (config->min_level == KITH_LEVEL_DEFAULT) {
         session->config.min_level =
             config->security == KITH_SECURITY_NONE ? KITH_LEVEL_NONE : KITH_LEVEL_IDENTITY;

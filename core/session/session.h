@@ -105,6 +105,7 @@ struct kith_session {
 
     kith_session_config config; /* defaults filled in; the two names point into the arrays below */
     char display_name[KITH_NAME_BYTES_MAX + 1], session_name[KITH_NAME_BYTES_MAX + 1];
+    uint8_t context[KITH_CONTEXT_BYTES_MAX]; /* config.context_bytes of them */
     kith_callbacks callbacks;
     void *user;
 

@@ -107,6 +107,7 @@ int kith__bus_open(struct kith__bus *bus, struct kith_env *env)
     bus->watch.on_ready = on_ready;
     bus->turn.run = dispatch;
     bus->is_down = 0;
+    dbus_connection_set_change_sigpipe(FALSE); /* signals are the program's */
     bus->connection = dbus_bus_get_private(DBUS_BUS_SYSTEM, &error);
     if (bus->connection == NULL) {
         (void)set_error(bus, &error);

@@ -76,7 +76,7 @@ kith_err kith__dnssd_publish(struct kith__dnssd_advert *advert)
     uint32_t last = 0;
     kith_err err = KITH_OK;
     unpublish(advert);
-    if (strcmp(advert->host, "*") == 0 && advert->base.finder->interfaces[0] == '\0') {
+    if (strcmp(advert->host, "*") == 0 && !addresses->is_limited) {
         return register_on(advert, kDNSServiceInterfaceIndexAny);
     }
     for (size_t i = 0; i < addresses->count && err == KITH_OK; i++) {

@@ -5,8 +5,13 @@
  */
 #include "discovery/mdns/mdns.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <avahi-common/error.h>
 #include <avahi-common/malloc.h>
@@ -56,7 +61,7 @@ static void on_server(AvahiServer *server, AvahiServerState state, void *user)
 /* Where some are chosen, the server must know them by name. */
 static int name_interfaces(const struct kith__mdns_finder *finder, AvahiServerConfig *config)
 {
-    if (finder->base.interfaces[0] == '\0') {
+    if (!finder->addresses.is_limited) {
         return 1;
     }
     for (size_t i = 0; i < finder->addresses.count; i++) {
@@ -71,6 +76,26 @@ static int name_interfaces(const struct kith__mdns_finder *finder, AvahiServerCo
         config->allow_interfaces = avahi_string_list_new("none", NULL);
     }
     return config->allow_interfaces != NULL;
+}
+
+/* Avahi says "no network" whatever the reason. */
+static int is_forbidden(void)
+{
+    const struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5353)};
+    const int yes = 1;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), result = 0;
+    if (fd >= 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+#ifdef SO_REUSEPORT
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+#endif
+        result = bind(fd, (const struct sockaddr *)&at, sizeof at);
+    }
+    result = (fd < 0 || result != 0) && (errno == EACCES || errno == EPERM);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return result;
 }
 
 static kith_err server_open(struct kith__mdns_finder *finder)
@@ -92,10 +117,17 @@ static kith_err server_open(struct kith__mdns_finder *finder)
     config.enable_wide_area = 0;
     config.enable_reflector = 0;
     config.disallow_other_stacks = 0;
+    for (size_t i = 0; i < finder->addresses.count; i++) { /* then it was named */
+        config.allow_point_to_point |= finder->addresses.list[i].is_point_to_point;
+    }
     if (config.host_name != NULL && name_interfaces(finder, &config)) {
         finder->server = avahi_server_new(&finder->poll, &config, on_server, finder, &error);
     }
     avahi_server_config_free(&config);
+    if (finder->server == NULL && is_forbidden()) {
+        return kith_fail(KITH_ERR_PERMISSION, "the system forbids this program multicast DNS: its "
+                                              "sandbox or policy must allow UDP port 5353");
+    }
     return finder->server != NULL ? KITH_OK : kith__mdns_fail("starting", error);
 }
 

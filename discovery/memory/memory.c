@@ -49,6 +49,17 @@ static kith_err changed(struct kith_memory_air *air)
     return kith_timer_set(air->env, &air->timer, air->env->now_us + air->delay_us);
 }
 
+enum { AGAIN_US = 1000000 };
+
+static int is_lost(struct kith_memory_air *air)
+{
+    if (air->loss_ppm == 0 || kith_random_below(air->env, 1000000) >= air->loss_ppm) {
+        return 0;
+    }
+    air->has_lost = 1;
+    return 1;
+}
+
 /* ---- telling ----------------------------------------------------------------------------------
  */
 
@@ -87,7 +98,7 @@ static void tell_one(struct kith_memory_air *air, const struct service *service)
         struct query *query = KITH_CONTAINER(at, struct query, node);
         if (service->is_gone) {
             kith_up_unsighted(&query->base, service->number);
-        } else if (matches(query, service)) {
+        } else if (matches(query, service) && !is_lost(air)) {
             kith_up_sighted(&query->base, &sighting);
         }
     }
@@ -97,6 +108,7 @@ static void tell_all(struct kith_timer *timer)
 {
     struct kith_memory_air *air = KITH_CONTAINER(timer, struct kith_memory_air, timer);
     struct kith_node *at = air->services.next, *next;
+    air->has_lost = 0;
     for (; at != &air->services; at = next) {
         struct service *service = KITH_CONTAINER(at, struct service, node);
         next = at->next;
@@ -108,6 +120,9 @@ static void tell_all(struct kith_timer *timer)
         if (service->is_gone) {
             free_service(air, service);
         }
+    }
+    if (air->has_lost) {
+        (void)!kith_timer_set(air->env, timer, air->env->now_us + AGAIN_US);
     }
 }
 

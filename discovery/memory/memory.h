@@ -16,6 +16,7 @@ struct kith_memory_air {
     struct kith_env *env;
     struct kith_node finders, services, queries;
     uint64_t last_number;
+    int has_lost;
     unsigned refresh_count; /* of all finders */
     struct kith_timer timer;
 
@@ -23,6 +24,7 @@ struct kith_memory_air {
     uint64_t delay_us; /* from a change until all hear of it */
     int is_down;       /* opening fails with PERMISSION */
     int is_silent;     /* what is withdrawn stays on the air, as after a crash */
+    uint32_t loss_ppm; /* of what one query would hear; said again a second later */
 };
 
 void kith_memory_air_init(struct kith_memory_air *air, struct kith_env *env);

@@ -41,8 +41,22 @@ static int is_like(const char *name, const char *pattern, size_t count)
     return pattern == end;
 }
 
-/* What is excluded is out; where something is named, everything else is. */
-static int may_use(const char *name, const char *interfaces)
+/* Of what belongs to two machines alone and does not say so: names that wpa_supplicant (Wi-Fi
+ * Direct) and macOS (AWDL and its like) give. */
+static int is_direct(const char *name)
+{
+    static const char *const patterns[] = {"p2p-*", "awdl*", "llw*"};
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        if (is_like(name, patterns[i], strlen(patterns[i]))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What is excluded is out; where something is named, everything else is; else what is for two
+ * machines alone. */
+static int may_use(const char *name, const char *interfaces, int is_for_two)
 {
     int is_named = 0, has_names = 0;
     while (*interfaces != '\0') {
@@ -56,7 +70,7 @@ static int may_use(const char *name, const char *interfaces)
         is_named |= !is_not && is_it;
         interfaces += count + (interfaces[count] == ',');
     }
-    return is_named || !has_names;
+    return is_named || (!has_names && !is_for_two);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -83,6 +97,7 @@ static int take(const struct ifaddrs *one, struct kith__own_address *out)
     strcpy(out->name, one->ifa_name);
     out->interface = (int)if_nametoindex(one->ifa_name);
     out->is_loopback = (one->ifa_flags & IFF_LOOPBACK) != 0;
+    out->is_point_to_point = (one->ifa_flags & IFF_POINTOPOINT) != 0;
     if (one->ifa_addr->sa_family == AF_INET) {
         memcpy(&four, one->ifa_addr, sizeof four);
         if (one->ifa_netmask != NULL) {
@@ -109,13 +124,20 @@ int kith__own_addresses_read(const char *interfaces, struct kith__own_addresses 
 {
     struct ifaddrs *all = NULL;
     memset(out, 0, sizeof *out);
+    out->is_limited = interfaces[0] != '\0';
     if (getifaddrs(&all) != 0) {
         return 0;
     }
     for (const struct ifaddrs *one = all; one != NULL && out->count < KITH_MDNS_ADDRESSES_MAX;
          one = one->ifa_next) {
-        if (may_use(one->ifa_name, interfaces)) {
-            out->count += (size_t)take(one, &out->list[out->count]);
+        struct kith__own_address *at = &out->list[out->count];
+        if (!take(one, at)) {
+            continue;
+        }
+        if (may_use(at->name, interfaces, at->is_point_to_point || is_direct(at->name))) {
+            out->count++;
+        } else {
+            out->is_limited |= !at->is_point_to_point;
         }
     }
     if (out->count < KITH_MDNS_ADDRESSES_MAX) { /* what a refused one left */

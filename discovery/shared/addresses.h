@@ -12,7 +12,7 @@
 struct kith__own_address {
     int interface; /* the system's number of it */
     char name[32];
-    int is_loopback;
+    int is_loopback, is_point_to_point;
     unsigned prefix; /* bits of the network */
     int is_six;
     uint8_t bytes[16]; /* the first four for IPv4 */
@@ -21,9 +21,11 @@ struct kith__own_address {
 struct kith__own_addresses {
     struct kith__own_address list[KITH_MDNS_ADDRESSES_MAX];
     size_t count;
+    int is_limited; /* there are interfaces that may not be used, which an ordinary stack would */
 };
 
-/* Those of the interfaces that may be used. 0 when the system does not tell. */
+/* Those of the interfaces that may be used: of what is between two machines alone, which is
+ * point-to-point links and Wi-Fi Direct, only what is named. 0 when the system does not tell. */
 int kith__own_addresses_read(const char *interfaces, struct kith__own_addresses *out);
 /* 1 when both have the same interfaces. */
 int kith__own_addresses_same_interfaces(const struct kith__own_addresses *a,

@@ -72,7 +72,7 @@ static kith_err look(struct kith__mdns_finder *finder)
     if (!is_other && !is_stale) {
         return KITH_OK;
     }
-    if (is_other && finder->stack->is_bound && finder->base.interfaces[0] != '\0' &&
+    if (is_other && finder->stack->is_bound && (now.is_limited || finder->addresses.is_limited) &&
         !kith__own_addresses_same_interfaces(&now, &finder->addresses)) {
         finder->addresses = now;
         unsearch_all(finder);

@@ -87,7 +87,7 @@ static int is_everywhere(const struct kith__mdns_advert *advert)
 {
     const struct kith__mdns_finder *finder = kith__mdns_finder_of_advert(advert);
     return strcmp(advert->host, "*") == 0 &&
-           (finder->stack->is_bound || finder->base.interfaces[0] == '\0');
+           (finder->stack->is_bound || !finder->addresses.is_limited);
 }
 
 static int fill(struct kith__mdns_advert *advert)

@@ -42,6 +42,8 @@ static int open_session(struct chat *chat, const kith_identity *identity)
     config.security = chat->options->security;
     config.role = chat->options->topology;
     config.introductions = chat->options->introductions;
+    config.context = chat->options->context;
+    config.context_bytes = config.context != NULL ? strlen(config.context) : 0;
     config.max_peers = chat->options->max_peers;
     config.identity = identity;
     if (chat->options->deadline_s > 0) {
@@ -89,8 +91,6 @@ static kith_err dial(struct chat *chat, struct chat_dial *entry, uint32_t give_u
     how.tag = entry;
     how.give_up_ms = give_up_ms;
     how.tls12 = chat->options->tls12 ? KITH_TLS12_PSK : KITH_TLS12_NEVER;
-    how.context = chat->options->context;
-    how.context_bytes = how.context != NULL ? strlen(how.context) : 0;
     const kith_err err = options_is_invitation(entry->url)
                              ? kith_dial_invitation(chat->session, entry->url, &how, &opened)
                              : kith_dial_open(chat->session, entry->url, &how, &opened);

@@ -75,6 +75,10 @@ unsigned floors_of(const struct job *job, struct floor out[FLOORS_MAX])
     if (job->transport == TRANSPORT_MEM) {
         return inside(job, out);
     }
+    if (job->mode == MODE_RTT && job->peers > 1) {
+        *out = (struct floor){"one peer alone", kith_listen_side, kith_dial_side, 0};
+        return 1;
+    }
     if (job->mode == MODE_RESUME) {
         return 0;
     }

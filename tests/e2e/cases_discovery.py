@@ -4,6 +4,7 @@ Every case has a service of its own, because all cases of a machine share its lo
 import contextlib
 import importlib.util
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -235,6 +236,8 @@ def stars(c, count, loss_percent=0):
                       for url in found["urls"]), "loopback from another machine")
         for chat in chats.values():
             chat.leave()
+        lost = [int(n) for chat in chats.values() for n in re.findall(r"lossy: lost (\d+)", chat.stderr_text())]
+        check(bool(lost) == (loss_percent > 0), f"packets that were lost: {lost}")
 
 
 @discovers
@@ -284,6 +287,40 @@ def an_interface_goes_and_comes(c):
         alice.expect_peer("bob")
         for chat in (alice, bob, blind):
             chat.leave()
+
+
+@discovers
+def an_interface_for_two(c):
+    """Wi-Fi Direct and the like is used only by who names it."""
+    key, name = c.new_key(), service()
+    with Machine() as left, Machine(beside=left) as right:
+        left.link_to(right, "p2p-v0")
+        for number, machine in enumerate((left, right)):
+            machine.ip(f"addr add 10.77.1.{number + 1}/24 dev p2p-v0")
+            machine.ip("link set p2p-v0 up")
+        listen = ("--listen", "wss://*:0")
+        blind = [c.chat(f"blind{number}", *listen, key=key, discovery=name, inside=machine.inside())
+                 for number, machine in enumerate((left, right))]
+        for chat in blind:
+            chat.expect("discovery", state="advertised")
+        seeing = [c.chat(f"seeing{number}", *listen, "--interfaces", "p2p-*", key=key, discovery=name,
+                         inside=machine.inside()) for number, machine in enumerate((left, right))]
+        all_meet({"seeing0": seeing[0], "seeing1": seeing[1]})
+        for chat in blind:
+            check(not chat.all("peer") and not chat.all("found"), "found through what nobody named")
+        for chat in (*blind, *seeing):
+            chat.leave()
+
+
+@discovers
+def not_permitted(c):
+    """What the system forbids is said, and is not "nobody there"."""
+    forbidden = ("env", f"LD_PRELOAD={harness.BIN / 'kith-test-lossy.so'}", "KITH_LOSSY_FORBID=1",
+                 "ASAN_OPTIONS=verify_asan_link_order=0")
+    alice = c.chat("alice", key=c.new_key(), discovery=service(), inside=forbidden)
+    down = alice.expect("discovery", state="down")
+    check("forbids" in down["detail"], f"{down}")
+    alice.leave()
 
 
 # ---- the system's daemon --------------------------------------------------------------------------

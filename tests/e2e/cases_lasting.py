@@ -394,6 +394,61 @@ def restarted_while_the_old_link_looks_alive(c):
     restarted(c, is_wire_held=True)
 
 
+def check_lives(lives, delivered, unsent):
+    """Each life has heard a run without a gap, and no line was heard in two; whoever spoke was told the
+    truth about each."""
+    heard = [[int(text.split()[0]) for text in life.texts("alice")] for life in lives]
+    for run in heard:
+        check(run == list(range(run[0], run[0] + len(run))), "a life heard a line twice, or not at all")
+    numbers = [number for run in heard for number in run]
+    check(len(set(numbers)) == len(numbers), "a line was heard in two lives")
+    check(delivered <= set(numbers), "a line is told as delivered, and was not")
+    check(not unsent & set(numbers), "a line is told as unsent, and was heard")
+
+
+def killed_under_load(c, life_count, lines):
+    """Bob is killed in the midst of what alice says, and is there again as himself, again and again."""
+    key = c.new_key()
+    alice = c.chat("alice", "--topology", "server", "--listen", f"wss://127.0.0.1:{free_port()}", key=key)
+    options = "--identity", "bob.id", "--topology", "client", "--redial", "--connect", alice.url()
+    chance = random.Random(13)
+    lives, said = [], 0
+    for number in range(life_count):
+        bob = c.chat("bob", *options, key=key)
+        lives.append(bob)
+        alice.expect_peer("bob", count=number + 1)
+        alice.start_writing("".join(f"{said + i} {'x' * chance.randrange(400)}\n" for i in range(lines)).encode(),
+                            then_close=False)
+        said += lines
+        enough = chance.randrange(1, lines // 2)
+        bob.wait("some of it", lambda: len(bob.texts("alice")) >= enough)
+        if number < life_count - 1:
+            bob.send_signal(signal.SIGKILL)
+            bob.wait_exit()
+    alice.wait("the fate of every line",
+               lambda: len(alice.all("delivered")) + len(alice.all("undelivered")) >= said)
+    fates = [e["ticket"] for e in alice.all("delivered") + alice.all("undelivered")]
+    check(sorted(fates) == list(range(1, said + 1)), "a line has no fate, or two")
+    check_lives(lives, {e["ticket"] - 1 for e in alice.all("delivered")},
+                {e["ticket"] - 1 for e in alice.all("undelivered", fate="UNSENT")})
+    gone = [e["reason"] for e in alice.all("peer", name="bob", state="departed")]
+    check(len(gone) == life_count - 1 and set(gone) <= {"RESTARTED", "LOST"}, f"bob departed with {gone}")
+    c.notes.append(f"{said} lines, {len(alice.all('delivered'))} delivered, {len(alice.all('undelivered'))} not")
+    bob.leave()
+    alice.close_input()
+    alice.expect_exit(1 if alice.all("undelivered") else 0)  # it says that not all was delivered
+
+
+@case
+def killed_and_restarted_under_load(c):
+    killed_under_load(c, 3, 1000)
+
+
+@long_case
+def killed_and_restarted_under_load_long(c):
+    killed_under_load(c, 20, 3000)
+
+
 @case
 def a_copy_of_an_identity(c):
     """The one that was there stays, undisturbed, and the other is told why it may not."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """QUIC over networks that do their worst: what is lost, doubled and late arrives once and in order all
 the same; who comes from another address stays who it is; silence is told and mended."""
+import itertools
 import random
 import re
 import signal
@@ -89,6 +90,36 @@ def quic_five_percent_are_lost(c):
 @case
 def quic_twenty_percent_are_lost(c):
     talk_over_a_bad_network(c, 3, 500, "lose 20", "double 10", "late 20 20", "spoil 10")
+
+
+@long_case
+def quic_a_gap_behind_every_packet(c):
+    """Three packets are lost behind the first, the second and so on, of a connection that is being made
+    and of the talk on it: it takes longer, and that is all."""
+    key = c.new_key()
+    alice = c.chat("alice", "--topology", "server", "--listen", "quic://127.0.0.1:0", key=key)
+    for number in itertools.count():
+        relay = Relay(c, alice.port(), number)
+        relay.tell(f"gap {number} 3")
+        name = f"bob{number}"
+        bob = c.chat(name, "--topology", "client", "--connect", f"quic://127.0.0.1:{relay.port}", key=key)
+        lines = [f"{name} says {i}" for i in range(20)]
+        for line in lines:
+            bob.say(line)
+        bob.expect_peer("alice")
+        alice.expect_texts(name, lines)
+        bob.wait("every receipt", lambda: len(bob.all("delivered")) >= len(lines))
+        lost = relay.counts()[1]
+        for one, other in ((alice, name), (bob, "alice")):
+            check(not one.all("peer", name=other, state="departed"), f"{one.name} gave {other} up")
+        bob.leave()
+        bob.end()
+        relay.process.end()
+        if lost < 3:
+            break  # all was said by then
+    check(number > 12, f"it was all said after {number} packets")
+    c.notes.append(f"gaps behind each of {number} packets")
+    alice.leave()
 
 
 # ---- other addresses -----------------------------------------------------------------------------

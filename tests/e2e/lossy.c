@@ -2,17 +2,28 @@
  *
  * lossy.c: loaded before the C library (LD_PRELOAD), it loses some of what a program receives by
  * multicast DNS: KITH_LOSSY_PERCENT of the packets at port 5353, at random. For kernels that cannot
- * do that themselves. Everything else passes untouched.
+ * do that themselves. With KITH_LOSSY_FORBID set that port may not be used at all, as in a sandbox.
+ * Everything else passes untouched.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static unsigned lost_count;
+
+__attribute__((destructor)) static void tell(void)
+{
+    if (lost_count > 0) {
+        fprintf(stderr, "lossy: lost %u packets\n", lost_count);
+    }
+}
 
 static int is_lost(int fd)
 {
@@ -32,6 +43,28 @@ static int is_lost(int fd)
     return six.sin_port == htons(5353) && rand_r(&seed) % 100 < atoi(percent);
 }
 
+static int is_forbidden(const struct sockaddr *at)
+{
+    struct sockaddr_in four;
+    memcpy(&four, at, sizeof four);
+    return getenv("KITH_LOSSY_FORBID") != NULL &&
+           (at->sa_family == AF_INET || at->sa_family == AF_INET6) && four.sin_port == htons(5353);
+}
+
+int bind(int fd, const struct sockaddr *at, socklen_t bytes)
+{
+    static int (*real)(int, const struct sockaddr *, socklen_t);
+    if (real == NULL) {
+        void *found = dlsym(RTLD_NEXT, "bind");
+        memcpy(&real, &found, sizeof real);
+    }
+    if (bytes >= sizeof(struct sockaddr_in) && is_forbidden(at)) {
+        errno = EACCES;
+        return -1;
+    }
+    return real(fd, at, bytes);
+}
+
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     static ssize_t (*real)(int, struct msghdr *, int);
@@ -42,6 +75,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     }
     count = real(fd, message, flags);
     if (count >= 0 && (flags & MSG_PEEK) == 0 && is_lost(fd)) {
+        lost_count++;
         errno = EAGAIN; /* the next packet may need more room, so it is asked for anew */
         return -1;
     }

@@ -7,6 +7,7 @@
  * on standard input, a line each, what it does to them from then on, and answers each line:
  *
  *   lose PERCENT            so many are lost                      "ok"
+ *   gap AFTER COUNT         after so many more so many are lost   "ok"
  *   double PERCENT          so many arrive twice                  "ok"
  *   late PERCENT MS         so many arrive up to so much later    "ok"
  *   delay MS                all of them do                        "ok"
@@ -73,6 +74,7 @@ static struct {
 static unsigned lose_percent, double_percent, late_percent, late_ms, delay_ms, spoil_percent,
     astray_percent;
 static int nowhere; /* a socket that nobody reads */
+static unsigned gap_after, gap_packets;
 static int is_dead;
 static uint64_t passed, lost, doubled, late, spoilt, numbers;
 
@@ -215,10 +217,23 @@ static void spoil(unsigned sender, int is_answer, const uint8_t *bytes, size_t c
     old[is_answer][which].count = count;
 }
 
+static int is_in_gap(void)
+{
+    if (gap_after > 0) {
+        gap_after--;
+        return 0;
+    }
+    if (gap_packets > 0) {
+        gap_packets--;
+        return 1;
+    }
+    return 0;
+}
+
 static void decide(unsigned sender, int is_answer, const uint8_t *bytes, size_t count)
 {
     unsigned copies = 1;
-    if (is_dead || happens(lose_percent)) {
+    if (is_dead || is_in_gap() || happens(lose_percent)) {
         lost++;
         return;
     }
@@ -289,6 +304,7 @@ static void obey(const char *line)
 {
     const char *answer = "ok";
     if (sscanf(line, "late %u %u", &late_percent, &late_ms) == 2 ||
+        sscanf(line, "gap %u %u", &gap_after, &gap_packets) == 2 ||
         sscanf(line, "lose %u", &lose_percent) == 1 ||
         sscanf(line, "double %u", &double_percent) == 1 ||
         sscanf(line, "spoil %u", &spoil_percent) == 1 ||

@@ -278,6 +278,37 @@ static void on_network(kith_session *session, const kith_network_event *event, v
     leave(actor);
 }
 
+/* Found once, then updated, then lost; and while it rests it is told nothing. */
+static void on_discovery(kith_session *session, kith_discovery *discovery,
+                         const kith_discovery_event *event, void *user)
+{
+    struct sim_actor *actor = enter(session, user);
+    struct sim *sim = actor->sim;
+    uint64_t number = event->found != NULL ? event->found->number : 0;
+    size_t at = 0;
+    (void)discovery;
+    sim_note(sim, SIM_DISCOVERY, actor->index, event->kind, number, 0);
+    SIM_CHECK(sim, event->kind == KITH_DISCOVERY_CLOSED || !actor->is_suspended,
+              "%s: rests, and is told of discovery", actor->name);
+    SIM_CHECK(sim, event->kind != KITH_DISCOVERY_DOWN || sim->air_failed || sim->memory_failed,
+              "%s: discovery is down: %s", actor->name, event->detail);
+    while (at < actor->found_count && actor->found[at] != number) {
+        at++;
+    }
+    if (event->kind == KITH_DISCOVERY_FOUND) {
+        SIM_CHECK(sim, at == actor->found_count, "%s: found one twice", actor->name);
+        actor->found = sim_grow(sim, actor->found, actor->found_count, &actor->found_room,
+                                sizeof *actor->found);
+        actor->found[actor->found_count++] = number;
+    } else if (event->found != NULL) {
+        SIM_CHECK(sim, at < actor->found_count, "%s: news of one who was never found", actor->name);
+        if (event->kind == KITH_DISCOVERY_LOST) {
+            actor->found[at] = actor->found[--actor->found_count];
+        }
+    }
+    leave(actor);
+}
+
 /* A dial that fails needs a cause. */
 static void check_dial(struct sim *sim, const struct sim_handle *dial, const kith_dial_event *event)
 {
@@ -383,6 +414,7 @@ static void on_closed(kith_session *session, void *user)
     actor->number = 0;
     actor->handles = NULL;
     actor->closing = actor->is_suspended = 0;
+    actor->found_count = 0;
     actor->open_at_us = sim->now_us + sim_between(&sim->ops, 1000, 300000);
     sim->depth--;
 }
@@ -403,6 +435,9 @@ static void draw_config(struct sim_actor *actor)
             : KITH_RESUME_OFF;
     config->display_name = actor->name;
     config->session_name = "sim";
+    if (plan->discovery && sim_chance(random, 700)) { /* else members tell of each other, too */
+        config->introductions = KITH_INTRODUCTIONS_OFF;
+    }
     config->security = plan->secure ? KITH_SECURITY_PSK : KITH_SECURITY_NONE;
     if (plan->shape == SIM_SERVERS) {
         config->role = (unsigned)actor->index < plan->servers ? KITH_ROLE_SERVER : KITH_ROLE_CLIENT;
@@ -421,6 +456,22 @@ static void draw_config(struct sim_actor *actor)
     }
 }
 
+static void look_around(struct sim_actor *actor)
+{
+    struct sim *sim = actor->sim;
+    kith_advertise_options ad = KITH_ADVERTISE_OPTIONS_INIT;
+    kith_browse_options look = KITH_BROWSE_OPTIONS_INIT;
+    kith_err err;
+    ad.instance = sim_chance(&sim->ops, sim->plan.named_permille) ? "desk" : NULL;
+    look.auto_connect = KITH_AUTO_CONNECT_ON;
+    SIM_CALL(sim, err = kith_advertise(actor->session, &ad, NULL));
+    SIM_CHECK(sim, err == KITH_OK, "%s: kith_advertise() gives %s: %s", actor->name,
+              kith_err_name(err), kith_detail());
+    SIM_CALL(sim, err = kith_browse(actor->session, &look, NULL));
+    SIM_CHECK(sim, err == KITH_OK, "%s: kith_browse() gives %s: %s", actor->name,
+              kith_err_name(err), kith_detail());
+}
+
 kith_err sim_actor_open(struct sim_actor *actor)
 {
     static const kith_callbacks callbacks = {
@@ -434,6 +485,7 @@ kith_err sim_actor_open(struct sim_actor *actor)
         .on_closed = on_closed,
         .on_datagram = on_datagram,
         .on_network = on_network,
+        .on_discovery = on_discovery,
     };
     struct sim *sim = actor->sim;
     struct sim_was *was;
@@ -463,6 +515,9 @@ kith_err sim_actor_open(struct sim_actor *actor)
                       actor->name, kith_err_name(err));
             sim_actor_close(actor, 0);
         }
+    }
+    if (sim->plan.discovery && !actor->closing) {
+        look_around(actor);
     }
     return KITH_OK;
 }
@@ -664,6 +719,7 @@ void sim_actors_init(struct sim *sim)
         actor->index = (int)i;
         actor->loop = &sim->loops[i + 1];
         actor->pending_end = &actor->pending;
+        actor->listens = sim->plan.discovery;
         actor->keeps = sim_chance(&sim->ops, sim->plan.keep_permille);
         draw_identity(actor);
         snprintf(actor->name, sizeof actor->name, "actor %zu", i);
@@ -672,12 +728,18 @@ void sim_actors_init(struct sim *sim)
     sim_actors_tend(sim);
 }
 
+int sim_half_connected(const struct sim_half *half)
+{
+    const struct sim_half *other = half->other;
+    return other->session == other->actor->number && other->state == SIM_HALF_CONNECTED &&
+           !half->is_interrupted && !other->is_interrupted;
+}
+
 int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *to)
 {
     for (const struct sim_half *half = from->halves; half != NULL; half = half->next) {
         if (half->other->session == to->number) {
-            return half->other->state == SIM_HALF_CONNECTED && !half->is_interrupted &&
-                   !half->other->is_interrupted;
+            return sim_half_connected(half);
         }
     }
     return 0;
@@ -696,7 +758,7 @@ void sim_actors_tend(struct sim *sim)
             sim_actor_listen(actor);
         }
     }
-    for (size_t i = 0; i < actors.edge_count; i++) {
+    for (size_t i = 0; !sim->plan.discovery && i < actors.edge_count; i++) {
         struct sim_edge *edge = &actors.edges[i];
         if (edge->dial == NULL && sim->now_us >= edge->not_before_us &&
             edge->from->session != NULL && !edge->from->closing &&

@@ -73,6 +73,8 @@ struct sim_actor {
     int closing;
     uint64_t flush_until_us, open_at_us;
     int keys, has_kicked;
+    uint64_t *found; /* numbers of those found, and not lost */
+    size_t found_count, found_room;
 };
 
 /* Sessions there were: one may turn up after its end, and several have one id. */
@@ -109,6 +111,8 @@ void sim_actor_forget_urls(struct sim_actor *actor);
 
 /* Dials, listens and opens what should be there and is not. */
 void sim_actors_tend(struct sim *sim);
+/* 1 when both ends see the connection, and it is to a session that is still there. */
+int sim_half_connected(const struct sim_half *half);
 /* 1 when from and to are connected with each other, as both see it. */
 int sim_actors_connected(const struct sim_actor *from, const struct sim_actor *to);
 

@@ -181,7 +181,9 @@ enum {
     LINK_BYTES_MAX = 64 * 1024 * 2,
     /* Beside what the budget counts: the struct of a peer; what a small held message costs more
        than its bytes. */
-    PEER_BYTES_MAX = 16 * 1024
+    PEER_BYTES_MAX = 16 * 1024,
+    /* What is advertised or browsed for: who was found, the timers' heap. */
+    DISCOVERY_BYTES_MAX = 64 * 1024
 };
 
 static size_t held_count(const kith_peer *peer)
@@ -223,6 +225,7 @@ void sim_inspect_session(struct sim *sim, const kith_session *session, const kit
     allowed += session->dial_count * sizeof(struct kith_dial) +
                session->listener_count * sizeof(struct kith_listener) +
                session->key_count * sizeof(struct kith_key_entry);
+    allowed += session->discovery_count * DISCOVERY_BYTES_MAX;
     SIM_CHECK(sim, loop->memory.bytes <= allowed, "%s: holds %zu bytes of memory, of %zu allowed",
               session->display_name, loop->memory.bytes, allowed);
 }

@@ -154,7 +154,7 @@ void sim_loop_turn(kith_loop *loop)
 struct sim sim_only;
 const struct kith_driver *const kith_drivers[] = {&sim_only.hubs[0].driver,
                                                   &sim_only.hubs[1].driver, NULL};
-const struct kith_discovery_driver *const kith_discovery_drivers[] = {NULL};
+const struct kith_discovery_driver *const kith_discovery_drivers[] = {&sim_only.air.driver, NULL};
 
 struct kith_env *kith_loop_env(kith_loop *loop)
 {

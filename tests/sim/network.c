@@ -7,6 +7,7 @@
 
 #include "actor.h"
 #include "inspect.h"
+#include "protocol/service.h"
 #include "transports/memory/inside.h"
 
 /* ---- opening ----------------------------------------------------------------------------------
@@ -29,6 +30,8 @@ void sim_network_open(struct sim *sim, struct sim_random *seed)
             hub->seed = sim_next(seed);
         }
     }
+    kith_memory_air_init(&sim->air, &sim->loops[0].env);
+    sim->air.delay_us = sim->plan.discovery ? 1000 : 0;
     sim_watch_init(sim);
     if (sim->plan.cut_within_bytes != 0 && sim->cut_at_byte == 0) {
         sim->cut_at_byte = 1 + sim->seed % sim->plan.cut_within_bytes;
@@ -141,6 +144,8 @@ void sim_heal(struct sim *sim)
     for (unsigned i = 0; i < sim->plan.transports; i++) {
         sim->hubs[i].no_address = sim->hubs[i].unreachable = 0;
     }
+    sim->air.is_down = sim->air.is_silent = 0;
+    sim->air.loss_ppm = 0;
     heal_all(sim);
     for (size_t i = 0; i < sim->loop_count; i++) {
         sim->loops[i].memory.fail_permille = 0;
@@ -266,6 +271,60 @@ void sim_network_turn(struct sim *sim)
     sim->cut_at_byte = ++sim->cuts < sim->plan.cuts ? sim_between(&sim->ops, 300, 5000) : 0;
 }
 
+/* ---- the air ----------------------------------------------------------------------------------
+ */
+
+static void change_air(struct sim *sim)
+{
+    struct kith_memory_air *air = &sim->air;
+    uint64_t what = sim_below(&sim->ops, 5);
+    sim->air_failed = 1;
+    if (what == 0) {
+        air->loss_ppm = (uint32_t)sim_below(&sim->ops, 700001);
+    } else if (what == 1) {
+        air->is_silent = !air->is_silent;
+    } else if (what == 2) {
+        air->is_down = !air->is_down;
+    } else if (what == 3) {
+        kith_memory_air_fail(air);
+    } else {
+        air->delay_us = sim_scale(&sim->ops, 1, 3000000);
+    }
+    sim_note(sim, SIM_AIR, SIM_WORLD, what, air->loss_ppm, (uint64_t)air->is_down);
+}
+
+/* Somebody who is not there, or who says that he is where another one is; or he is gone again. */
+static void be_strange(struct sim *sim)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    uint64_t number = (UINT64_C(1) << 32) + sim_below(&sim->ops, 16);
+    uint8_t txt[KITH_TXT_BYTES_MAX];
+    char tag[KITH_LABEL_BYTES] = "";
+    struct kith_sighting said = {.number = number,
+                                 .protocol = "tcp",
+                                 .instance = "desk",
+                                 .instance_bytes = 4,
+                                 .host = "hub",
+                                 .is_near = 1,
+                                 .txt = txt};
+    sim_note(sim, SIM_STRANGER, SIM_WORLD, number, 0, 0);
+    if (sim_chance(&sim->ops, 300)) {
+        kith_memory_air_unsay(&sim->air, number);
+        return;
+    }
+    for (size_t i = 0; i + 1 < sizeof tag; i++) {
+        tag[i] = letters[sim_below(&sim->ops, 32)];
+    }
+    said.port = (uint16_t)sim_between(&sim->ops, 1, 40);
+    said.txt_bytes = kith_txt_write(tag, sim->plan.secure ? "mems" : "mem", NULL, 0, txt);
+    kith_memory_air_say(&sim->air, &said);
+}
+
+void sim_network_close(struct sim *sim)
+{
+    kith_memory_air_fini(&sim->air);
+}
+
 /* ---- at random --------------------------------------------------------------------------------
  */
 
@@ -287,6 +346,12 @@ void sim_happen(struct sim *sim, int op)
         break;
     case SIM_OP_PARTITION:
         partition(sim);
+        break;
+    case SIM_OP_AIR:
+        change_air(sim);
+        break;
+    case SIM_OP_STRANGER:
+        be_strange(sim);
         break;
     case SIM_OP_OFFLINE:
         go_offline(sim);

@@ -591,6 +591,8 @@ void sim_op(struct sim *sim, struct sim_actor *actor)
     case SIM_OP_FAULT:
     case SIM_OP_HEAL:
     case SIM_OP_OFFLINE:
+    case SIM_OP_AIR:
+    case SIM_OP_STRANGER:
     case SIM_OP_FLAP:
     case SIM_OP_PARTITION:
     case SIM_OP_WEATHER:

@@ -325,6 +325,39 @@ static void draw_partition_heal(struct sim_plan *plan, struct sim_random *random
     plan->full = 0;
 }
 
+/* Nobody knows an address: all find each other, on an air that loses, lies and fails. Everybody
+ * meets everybody, and who is lost from the air is not lost. */
+static void draw_discovery(struct sim_plan *plan, struct sim_random *random)
+{
+    talk(plan, random);
+    plan->discovery = 1;
+    plan->named_permille = sim_chance(random, 500) ? 0 : 500;
+    plan->actors = (unsigned)sim_between(random, 3, 8);
+    plan->transports = sim_chance(random, 300) ? 2 : 1;
+    plan->resume_permille = 1000;
+    plan->resume_ms = plan->resume_ms_max = 30000;
+    plan->both_permille = 0;
+    plan->climate.piece_bytes = 500;
+    plan->climate.in_flight_bytes = 16 * KIB;
+    plan->ops = sim_between(random, 10, 100);
+    plan->gap_us = sim_scale(random, 20000, 3000000);
+    plan->weights[SIM_OP_AIR] = 20;
+    plan->weights[SIM_OP_STRANGER] = 15;
+    plan->weights[SIM_OP_UNLISTEN] = 6;
+    plan->weights[SIM_OP_CHANGE] = 4;
+    plan->weights[SIM_OP_RETRY] = 6;
+    plan->weights[SIM_OP_KEY] = 2;
+    plan->lasting = 1;
+    if (sim_chance(random, 500)) {
+        plan->steady = plan->lasting = 0;
+        plan->faults = 1;
+        plan->weights[SIM_OP_CLOSE] = 6;
+        plan->weights[SIM_OP_OFFLINE] = 6;
+        plan->weights[SIM_OP_SUSPEND] = 10;
+        plan->weights[SIM_OP_CUT] = 2;
+    }
+}
+
 /* A star of many: each with each, many receivers at once. */
 static void draw_many_peers(struct sim_plan *plan, struct sim_random *random)
 {
@@ -493,6 +526,8 @@ const struct sim_scenario sim_scenarios[] = {
     {"flapping", "a better transport that keeps dying", draw_flapping, 0},
     {"transport-switch", "the network breaks behind each byte in turn", draw_transport_switch, 0},
     {"partition-heal", "some cannot reach the others for a while", draw_partition_heal, 0},
+    {"discovery", "peers that find each other, on an air that loses, lies and fails",
+     draw_discovery, 0},
     {"many-peers", "a star of up to 20, many receivers at once", draw_many_peers, 0},
     {"server", "clients of a few servers", draw_server, 0},
     {"restart", "processes that die and come back as who they were", draw_restart, 0},

@@ -41,6 +41,8 @@
     X(SUSPEND)    /* kith_session_suspend(), or kith_session_wake() */                             \
     X(CHANGE)     /* one session is told that its network changed, or that it slept */             \
     X(OFFLINE)    /* the machines lose their addresses or routes, or get them back */              \
+    X(AIR)        /* discovery hears less, or all; drivers fail; records stay */                   \
+    X(STRANGER)   /* a record on the air that is nobody's, or lies */                              \
     X(CRASH)      /* a process dies; it comes back as the one it was */                            \
     X(CLONE)      /* a second program begins with somebody's identity, or ends */
 
@@ -76,8 +78,10 @@ struct sim_plan {
     enum { SIM_STAR, SIM_SERVERS } shape; /* all with all; or clients with servers */
     unsigned servers;
     int secure;
-    unsigned transports;    /* 1 or 2; every edge is dialled over each */
-    unsigned both_permille; /* pairs in which each dials the other */
+    int discovery;           /* nobody is dialled: all find each other */
+    unsigned named_permille; /* go by one name on the air */
+    unsigned transports;     /* 1 or 2; every edge is dialled over each */
+    unsigned both_permille;  /* pairs in which each dials the other */
 
     uint64_t budget_min, budget_max;
     unsigned max_message_permille; /* actors that take the largest there can be */

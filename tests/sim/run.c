@@ -119,7 +119,7 @@ static int is_full(struct sim *sim)
     for (size_t i = 0; i < sim->actor_count; i++) {
         size_t count = 0;
         for (const struct sim_half *at = sim->actors[i].halves; at != NULL; at = at->next) {
-            count += (size_t)sim_actors_connected(&sim->actors[i], at->other->actor);
+            count += (size_t)sim_half_connected(at);
         }
         if (count != sim->actor_count - 1) {
             return 0;
@@ -242,6 +242,12 @@ static void heal(struct sim *sim)
     sim_heal(sim);
     sim_clones_end(sim);
     sim_wake_all(sim);
+    for (size_t i = 0; sim->plan.discovery && i < sim->actor_count; i++) {
+        if (sim->actors[i].session !=
+            NULL) { /* as the system tells: dials were given up for long */
+            sim_inspect_change(sim->actors[i].session, 0);
+        }
+    }
     settle(sim);
     if (sim->plan.full) {
         fill_all(sim);
@@ -324,6 +330,7 @@ static void close_world(struct sim *sim)
 {
     run_until(sim, sim->now_us + 20000000);
     give_back(sim);
+    sim_network_close(sim);
     sim_watch_done(sim);
     sim_model_done(sim);
     for (size_t i = 0; i < sim->loop_count; i++) {

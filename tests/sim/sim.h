@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "discovery/memory/memory.h"
 #include "kith/kith.h"
 #include "loop.h"
 #include "plan.h"
@@ -94,6 +95,9 @@ enum {
     X(CHANGE, "network changes")                                                                   \
     X(OFFLINE, "offline")                                                                          \
     X(NETWORK, "network event")                                                                    \
+    X(AIR, "the air")                                                                              \
+    X(STRANGER, "a stranger's record")                                                             \
+    X(DISCOVERY, "discovery")                                                                      \
     X(CRASH, "its process dies")                                                                   \
     X(CLONE, "begins as a copy")
 
@@ -126,6 +130,7 @@ struct sim {
     enum { SIM_BUSY, SIM_HEALED, SIM_LEAVING } phase;
 
     struct kith_memory_hub hubs[SIM_TRANSPORTS_MAX]; /* one for each transport; best last */
+    struct kith_memory_air air;                      /* where they find each other */
     kith_loop loops[SIM_LOOPS_MAX];                  /* 0: the hub's; then one for each actor */
     size_t loop_count;
     struct sim_actor *actors; /* actor i runs on loop i + 1 */
@@ -135,7 +140,7 @@ struct sim {
     uint32_t session_count; /* opened so far */
 
     /* Healthy until one of these: then links may end, and peers with them. */
-    int links_broken, memory_failed, clock_jumped, was_offline;
+    int links_broken, memory_failed, clock_jumped, was_offline, air_failed;
     uint64_t carried_bytes,
         cut_at_byte; /* handed up in all; where the network breaks next, 0: not */
     uint32_t cuts;   /* of that kind, or of one transport, so far */
@@ -188,6 +193,8 @@ void sim_happen(struct sim *sim, int op);
 void sim_heal(struct sim *sim);
 /* How many of count bytes that are about to be handed up come before the network breaks. */
 size_t sim_carry(struct sim *sim, size_t count);
+/* Ends what hubs and air have of their own. */
+void sim_network_close(struct sim *sim);
 /* At the end of a turn: breaks it, where that is due. */
 void sim_network_turn(struct sim *sim);
 /* A link came up: across a partition nothing passes. */

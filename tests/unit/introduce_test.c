@@ -132,6 +132,47 @@ Test(introduce, every_member_decides_for_itself)
     world_close(&world);
 }
 
+static char shown[64];
+static void on_context(kith_session *session, const kith_invitation *invitation, void *user)
+{
+    (void)session;
+    (void)user;
+    cr_assert_lt(invitation->context_bytes, sizeof shown);
+    memcpy(shown, invitation->context, invitation->context_bytes);
+    shown[invitation->context_bytes] = '\0';
+    cr_assert_eq(kith_ask_answer(invitation->ask, 1, NULL), KITH_OK);
+}
+
+/* Who is asked about somebody that came by introduction is shown what it says of itself. */
+Test(introduce, the_context_of_the_session_goes_along)
+{
+    kith_session_config config = config_of("x");
+    kith_session *none;
+    char text[] = "from the choir";
+    open_members(1, 2, 3);
+    config.context = text;
+    config.context_bytes = strlen(text);
+    actors[2] = world_join(&world, &config);
+    memset(text, 0, sizeof text); /* it was lent */
+    actors[1]->session->callbacks.on_invitation = on_context;
+    cr_assert_eq(actor_dial(actors[1], actors[0], NULL), KITH_OK);
+    world_run(&world, 100);
+    cr_assert_eq(actor_dial(actors[2], actors[0], NULL), KITH_OK);
+    world_run(&world, 5000);
+    expect_full(3);
+    cr_assert_str_eq(shown, "from the choir");
+    config.context_bytes = KITH_CONTEXT_BYTES_MAX + 1;
+    cr_assert_eq(kith_session_create(&world.bench.env, world.drivers, &config,
+                                     &actors[2]->session->callbacks, NULL, &none),
+                 KITH_ERR_INVALID);
+    config.context = NULL;
+    config.context_bytes = 1;
+    cr_assert_eq(kith_session_create(&world.bench.env, world.drivers, &config,
+                                     &actors[2]->session->callbacks, NULL, &none),
+                 KITH_ERR_INVALID);
+    world_close(&world);
+}
+
 /* ---- dialling back ----------------------------------------------------------------------------
  */
 

@@ -350,12 +350,15 @@ Test(messages, broadcast_reaches_everyone_with_one_copy)
     static const uint8_t bytes[100000];
     kith_send_options options = KITH_SEND_OPTIONS_INIT;
     kith_send_result results[2];
-    size_t count = 2;
+    size_t count = 2, before;
     open_crowd();
     options.ticket = 1;
     ada->session->callbacks.on_fate = count_fate;
+    before = world.bench.bytes;
     cr_assert_eq(kith_broadcast(ada->session, 2, bytes, sizeof bytes, &options, results, &count),
                  KITH_OK);
+    cr_assert_geq(world.bench.bytes - before, sizeof bytes);
+    cr_assert_lt(world.bench.bytes - before, sizeof bytes + 4096, "it was copied more than once");
     cr_assert_eq(count, 4);
     cr_assert_eq(results[0].err, KITH_OK);
     cr_assert_neq(results[0].peer, results[1].peer);

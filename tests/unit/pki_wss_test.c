@@ -94,10 +94,14 @@ static void expect_refused(kith_reason reason, const char *why)
 Test(pki_wss, both_show_certificates)
 {
     const struct papers papers = {&ada_leaf, &root, 0}, papers_of_bob = {&bob_leaf, &root, 0};
+    const struct kith_slice leaf = {bob_leaf.der, bob_leaf.der_bytes};
     kith_peer_info info = {.size = sizeof info};
+    uint8_t hash[32];
     meet(&papers, &papers_of_bob);
     expect_connected();
     cr_assert_eq(kith_peer_get_info(ada.peer, &info), KITH_OK);
+    cr_assert_eq(kith_default_crypto.sha256(&leaf, 1, hash), KITH_OK);
+    cr_assert_arr_eq(info.sha256, hash, sizeof hash);
     cr_assert_eq(info.level, KITH_LEVEL_IDENTITY);
     cr_assert_eq(info.tls_version, 0x0304);
     cr_assert_eq(info.doubts, 0);
@@ -144,6 +148,7 @@ Test(pki_wss, a_client_that_is_not_asked_for_a_certificate)
     cr_assert_eq(kith_peer_get_info(ada.peer, &info), KITH_OK);
     cr_assert_eq(info.chain_count, 0);
     cr_assert_null(info.chain);
+    cr_assert_null(info.sha256);
     cr_assert_eq(info.level, KITH_LEVEL_IDENTITY);
     /* Bob has one, and did not show it: that is what both sign. */
     cr_assert_arr_eq(bob.peer->conn->certificate_here, zeros, sizeof zeros);

@@ -672,12 +672,18 @@ typedef struct kith_session_config {
      * one departs at the others with RESTARTED and connects anew. */
     const kith_identity *identity;
     kith_introductions introductions; /* KITH_ROLE_STAR: default ON */
+    /* Shown to the other side's on_invitation by each dial without a context of its own, as those
+     * are that Kith makes by itself: to members it was told of, to peers that it found. Borrowed
+     * during kith_session_open(). */
+    const void *context;
+    size_t context_bytes; /* at most KITH_CONTEXT_BYTES_MAX */
 } kith_session_config;
 
 #define KITH_SESSION_CONFIG_INIT                                                                   \
     {                                                                                              \
         sizeof(kith_session_config), NULL, NULL, KITH_SECURITY_UNSET, KITH_ROLE_STAR,              \
-            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, NULL, KITH_INTRODUCTIONS_ON        \
+            KITH_LEVEL_DEFAULT, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, NULL, KITH_INTRODUCTIONS_ON, NULL, \
+            0                                                                                      \
     }
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
@@ -918,7 +924,8 @@ typedef struct kith_dial_options {
     const char *certificate_name; /* KITH_SECURITY_PKI: the host name or address that the other
                                      side's certificate must have; NULL = HOST of url */
     kith_tls12 tls12;             /* whether TLS 1.2 is spoken with a listener that has only that */
-    const void *context; /* shown to the other side's on_invitation, once it has proved who it is */
+    const void *context;  /* shown to the other side's on_invitation, once it has proved who it is;
+                             without any, the session's */
     size_t context_bytes; /* at most KITH_CONTEXT_BYTES_MAX */
 } kith_dial_options;
 
@@ -1004,7 +1011,8 @@ typedef struct kith_advertise_options {
     size_t info_count;               /* KITH_DISCOVERY_INFO_BYTES_MAX bytes in all */
     const char *interfaces; /* which network interfaces, by name: words separated by ',', '*' stands
                                for any characters, '!' excludes: "eth*,wlan0" or "!docker*"; NULL:
-                               all but point-to-point ones */
+                               all but those for two machines alone (point-to-point links, Wi-Fi
+                               Direct, AWDL), which have to be named */
     kith_stack stack;       /* a program that both advertises and browses chooses the same */
 } kith_advertise_options;
 
@@ -1136,6 +1144,8 @@ typedef struct kith_peer_info {
                                       any */
     size_t chain_count;            /* of them */
     unsigned doubts;               /* bits of kith_doubt that on_trust was asked about */
+    const uint8_t *sha256; /* 32 bytes: SHA-256 of the DER of the peer's own certificate, to show,
+                              to remember, or to ban it by; NULL without one. Lives as the chain */
 } kith_peer_info;
 
 /* Fills the fields that info->size has room for.
