@@ -171,9 +171,9 @@ enum {
     KITH_QUIC_WINDOW_BYTES_MAX = 6 * 1024 * 1024,
     KITH_QUIC_STREAM_BYTES_FIRST = 512 * 1024,
     KITH_QUIC_STREAM_BYTES_MAX = 4 * 1024 * 1024,
-    /* Of a packet, where the path carries it (loopback does): a quarter of what one call sends. Of
-       larger ones the first cache would hold no two. */
-    KITH_QUIC_PACKET_BYTES_MAX = 16256,
+    /* Of a packet over loopback: as Ethernet's jumbo frames. The one that tries the path is within
+       the first congestion window, and leaves room beside it. */
+    KITH_QUIC_PACKET_BYTES_MAX = 8952,
     /* Control bytes sent and not yet confirmed; CREDIT of a fast path in a round trip is far less.
      */
     KITH_QUIC_CONTROL_BYTES_MAX = 256 * 1024,

@@ -17,7 +17,7 @@
 enum {
     DGRAM_BATCH_BYTES = 65024, /* of one call */
     DGRAM_ROOM_BYTES = 65536,  /* what one call may receive */
-    DGRAM_JUMBO_BYTES = 16256  /* of a packet, where the path has room: as Kith does */
+    DGRAM_JUMBO_BYTES = 8952  /* of a packet, where the path has room: as Kith does */
 };
 
 struct dgram {

@@ -86,6 +86,10 @@ unsigned floors_of(const struct job *job, struct floor out[FLOORS_MAX])
         *out = (struct floor){"bulk alone", kith_listen_side, kith_dial_side, 0};
         return 1;
     }
+    if (job->mode == MODE_RTT && job->peers > 1) {
+        *out = (struct floor){"one peer alone", kith_listen_side, kith_dial_side, 0};
+        return 1;
+    }
     if (job->transport == TRANSPORT_QUIC) {
         return over_udp(job, out);
     }

@@ -4,6 +4,7 @@
  * inside kith__quic_link_read(), so that what they hand up comes straight from the packet; none of
  * them writes.
  */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "transports/quic/inside.h"
@@ -280,11 +281,21 @@ static const ngtcp2_callbacks callbacks = {
 };
 
 /* Packet sizes that a path is tried with, in this order, and smaller ones where one does not
- * arrive: what tunnels leave, Ethernet with IPv6; then loopback, and Ethernet's jumbo frames. An
- * interface that has none says so itself. */
+ * arrive: what tunnels leave, Ethernet with IPv6; then loopback. */
 enum { ETHERNET_BYTES = 1452 };
-static const uint16_t probes[] = {1406, 1342, 1232, ETHERNET_BYTES, KITH_QUIC_PACKET_BYTES_MAX,
-                                  8952};
+static const uint16_t probes[] = {1406, 1342, 1232, ETHERNET_BYTES, KITH_QUIC_PACKET_BYTES_MAX};
+
+static int is_loopback(const struct kith__udp_address *address)
+{
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    if (address->storage.ss_family == AF_INET) {
+        memcpy(&four, &address->storage, sizeof four);
+        return ntohl(four.sin_addr.s_addr) >> 24 == 127;
+    }
+    memcpy(&six, &address->storage, sizeof six);
+    return IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
+}
 
 static void fill_settings(const struct kith__quic_link *link, ngtcp2_settings *settings)
 {
@@ -294,9 +305,11 @@ static void fill_settings(const struct kith__quic_link *link, ngtcp2_settings *s
     settings->max_window = KITH_QUIC_WINDOW_BYTES_MAX;
     settings->max_stream_window = KITH_QUIC_STREAM_BYTES_MAX;
     settings->ack_thresh = 2;
-    /* Where the system would cut them, large ones arrive, and are worse than none. */
+    /* Elsewhere a large one that does not arrive would take up most of the first window until that
+     * is known; and where the system cuts packets it would arrive, and be worse than none. */
     settings->max_tx_udp_payload_size =
-        link->socket->udp.is_whole ? KITH_QUIC_PACKET_BYTES_MAX : ETHERNET_BYTES;
+        link->socket->udp.is_whole && is_loopback(&link->path.remote) ? KITH_QUIC_PACKET_BYTES_MAX
+                                                                      : ETHERNET_BYTES;
     settings->pmtud_probes = probes;
     settings->pmtud_probeslen = sizeof probes / sizeof *probes;
     settings->handshake_timeout = UINT64_MAX; /* link.c has the deadline */

@@ -173,7 +173,9 @@ int kith__quic_socket_send(struct kith__quic_socket *socket, const struct kith__
     int error;
     size_t sent;
     if (kith__quic_socket_is_full(socket)) {
-        return 0; /* an answer to a stranger: no queue for those */
+        /* An answer to a stranger, or a packet that was made before this was known and fitted no
+         * batch: no queue for those. */
+        return 0;
     }
     sent = kith__udp_send(&socket->udp, path, bytes, count, segment, &error);
     if (error == 0 && sent < count) {

@@ -283,18 +283,17 @@ static void send_batch(struct batch *batch)
     batch->count = 0;
 }
 
-static int fits(const struct batch *batch, const ngtcp2_path *path, size_t count)
+/* Nothing can be behind the last packet. */
+static int is_closed(const struct batch *batch)
 {
-    return batch->count % batch->segment == 0 && count <= batch->segment &&
-           batch->segment <= batch->usual &&
-           batch->count < KITH__UDP_SEGMENTS_MAX * batch->segment &&
-           ngtcp2_path_eq(&batch->path.path, path);
+    return batch->count % batch->segment != 0 || batch->segment > batch->usual ||
+           batch->count == KITH__UDP_SEGMENTS_MAX * batch->segment;
 }
 
 /* A packet was made behind the others. */
 static void add_packet(struct batch *batch, const ngtcp2_path *path, size_t count)
 {
-    if (batch->count > 0 && !fits(batch, path, count)) {
+    if (batch->count > 0 && (count > batch->segment || !ngtcp2_path_eq(&batch->path.path, path))) {
         send_batch(batch);
     }
     if (batch->count == 0) {
@@ -302,6 +301,10 @@ static void add_packet(struct batch *batch, const ngtcp2_path *path, size_t coun
         batch->segment = count;
     }
     batch->count += count;
+    if (is_closed(batch)) {
+        send_batch(batch);
+        batch->bytes = kith__quic_endpoint_of(batch->link)->sending;
+    }
 }
 
 /* Bytes that pacing allows before the loop's timer can fire again. */
