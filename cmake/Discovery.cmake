@@ -2,7 +2,8 @@
 #   KITH_DISCOVERY_FOLDERS   the folders below discovery/ that are built
 #   KITH_DISCOVERY_NEEDS     the targets they are linked with
 #   KITH_DISCOVERY_SHARED    the same as names of libraries
-#   KITH_DISCOVERY_PC        the same as names of pkg-config
+#   KITH_DISCOVERY_PC        the same as names of pkg-config, and
+#   KITH_DISCOVERY_PC_LIBS   those that must not go by their names there
 #   KITH_DISCOVERY_MACROS    what tells discovery/drivers.c of them
 # mdns is built on avahi-core, which runs inside the process: no daemon. Debian's archive of it is not
 # position independent, so it is the one library that stays beside libkith.
@@ -31,6 +32,7 @@ set(KITH_DISCOVERY_FOLDERS memory static)
 set(KITH_DISCOVERY_NEEDS)
 set(KITH_DISCOVERY_SHARED)
 set(KITH_DISCOVERY_PC)
+set(KITH_DISCOVERY_PC_LIBS)
 set(KITH_DISCOVERY_MACROS)
 if(NOT kith_mdns STREQUAL OFF)
     pkg_check_modules(kith_avahi QUIET IMPORTED_TARGET GLOBAL avahi-core>=0.8)
@@ -56,7 +58,8 @@ if(KITH_DISCOVERY_MACROS AND NOT kith_avahi_wanted STREQUAL OFF)
         list(APPEND KITH_DISCOVERY_NEEDS PkgConfig::kith_dbus)
         list(APPEND KITH_DISCOVERY_SHARED ${kith_dbus_LIBRARIES})
         list(REMOVE_DUPLICATES KITH_DISCOVERY_SHARED)
-        string(APPEND KITH_DISCOVERY_PC " dbus-1")
+        # By its name `pkg-config --static` would ask for all that a static libdbus takes, and it is shared.
+        set(KITH_DISCOVERY_PC_LIBS -ldbus-1)
         list(APPEND KITH_DISCOVERY_MACROS KITH_HAS_AVAHI)
         set(kith_stacks ", and the system's daemon where it is asked for")
     elseif(kith_avahi_wanted STREQUAL ON)
