@@ -2,12 +2,16 @@
 """Finding each other: over loopback, across network namespaces, and with an mDNS stack that is not ours.
 Every case has a service of its own, because all cases of a machine share its loopback interface."""
 import contextlib
+import hashlib
 import importlib.util
 import os
+import pathlib
 import re
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import avahi
 import harness
@@ -188,6 +192,61 @@ def an_independent_stack(c):
     look.expect("found", state="lost", name="stranger")
     look.send_signal(2)
     look.expect_exit(0)
+
+
+BONJOUR = pathlib.Path(__file__).resolve().parents[1] / "interop/bonjour"
+
+
+def bonjour_modules():
+    """The folder of bonjour-service and what it needs, got once with npm: the versions and checksums of
+    package-lock.json."""
+    if shutil.which("npm") is None:
+        raise Skipped("there is no npm (apt-get install npm)")
+    lock = (BONJOUR / "package-lock.json").read_bytes()
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "kith"
+    there = cache / f"bonjour-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if not there.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as work:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(BONJOUR / name, work)
+            try:
+                done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=work,
+                                      capture_output=True, text=True, timeout=50, check=False)
+            except subprocess.TimeoutExpired:
+                raise Skipped("bonjour-service does not come from npm's registry in 50 s") from None
+            if done.returncode != 0:
+                raise Skipped(f"bonjour-service cannot be had from npm's registry: {done.stderr.strip()[-200:]}")
+            try:
+                (pathlib.Path(work) / "node_modules").rename(there)
+            except OSError:
+                if not there.is_dir():  # another run was faster
+                    raise
+    return there
+
+
+@discovers
+def a_neighbour_in_javascript(c):
+    """bonjour-service on another machine sees what we say, and we see what it says."""
+    modules, name = bonjour_modules(), service()
+    with machines(2) as inside:
+        stranger = c.start(*inside[1].inside(), "env", f"NODE_PATH={modules}", "node", BONJOUR / "neighbour.js",
+                           name, "10.77.0.2")
+        stranger.expect_line("^ready")
+        look = c.chat("nobody", "--browse", discovery=name, inside=inside[0].inside())
+        found = look.expect("found", state="found", name="stranger")
+        check(found["urls"] == ["wss://10.77.0.2:4242"], f"{found}")
+        check(found["info"] == {"room": "blue"}, f"{found}")
+        alice = c.chat("alice", "--listen", "wss://*:0", key=c.new_key(), discovery=name, inside=inside[0].inside())
+        instance = alice.expect("discovery", state="advertised")["name"]
+        stranger.expect_line(rf'^sees {instance} {alice.port()} .*"\.?e":"wss".* 10\.77\.0\.1')
+        alice.leave()
+        stranger.expect_line(f"^misses {instance}")
+        stranger.close_input()
+        stranger.expect_exit(0)
+        look.expect("found", state="lost", name="stranger")
+        look.send_signal(2)
+        look.expect_exit(0)
 
 
 # ---- machines of their own ------------------------------------------------------------------------
