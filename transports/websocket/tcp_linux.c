@@ -22,7 +22,7 @@ void kith__ws_tcp_connected(int fd)
 
 size_t kith__ws_tcp_room(int fd)
 {
-    int unsent;
+    int unsent = 0; /* set here because valgrind does not know this call */
     if (ioctl(fd, SIOCOUTQNSD, &unsent) != 0) {
         return KITH__WS_UNSENT_BYTES; /* writing finds out */
     }
