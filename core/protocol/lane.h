@@ -191,6 +191,7 @@ struct kith_lane_rx {
     unsigned priority; /* of its large messages among those that wait for a grant */
     uint64_t window;
     uint64_t gauge_limit, gauge_received, gauge_us; /* when the window was last looked at */
+    uint64_t rate; /* what came, bytes a millisecond, when the window was last widened */
     uint64_t received, consumed, limit;
     uint64_t delivered;     /* end of the last message handed out; consumed unless some are held */
     struct kith_node held;  /* in order */

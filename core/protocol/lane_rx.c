@@ -342,6 +342,21 @@ static int is_narrow(const struct kith_lane_rx *lane, uint32_t rtt_us)
            came * 2 * rtt_us / took_us >= lane->window;
 }
 
+static uint64_t rate_of(const struct kith_lane_rx *lane)
+{
+    uint64_t came = lane->received - lane->gauge_received;
+    return came > UINT64_MAX / 1000 ? UINT64_MAX / 1000
+                                    : came * 1000 / (lane->env->now_us - lane->gauge_us + 1);
+}
+
+/* Under load the round trip is mostly time in queues, which a wider window makes longer: then it
+ * looks narrow however wide it is. */
+static int is_worth_it(const struct kith_lane_rx *lane, uint32_t rtt_us)
+{
+    return lane->window < KITH_WINDOW_BYTES_AMPLE || rtt_us == 0 || rtt_us >= KITH_WINDOW_NEAR_US ||
+           rate_of(lane) >= lane->rate + lane->rate / 4;
+}
+
 static void widen(struct kith_lane_rx *lane)
 {
     struct kith_receive_share *share = lane->share;
@@ -364,7 +379,8 @@ int kith_lane_rx_blocked(struct kith_lane_rx *lane, uint64_t limit, uint32_t rtt
     if (limit < lane->gauge_limit || !kith_list_empty(&lane->held)) {
         return 1; /* it speaks of the window before, or the application does not keep up */
     }
-    if (is_narrow(lane, rtt_us)) {
+    if (is_narrow(lane, rtt_us) && is_worth_it(lane, rtt_us)) {
+        lane->rate = rate_of(lane);
         widen(lane);
     }
     lane->gauge_limit = lane->limit;

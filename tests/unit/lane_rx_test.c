@@ -339,6 +339,28 @@ Test(lane_rx, news_that_is_late_still_widens)
     close_lanes();
 }
 
+/* Near by, where a round trip is mostly time in queues, a wide window must be worth it. */
+Test(lane_rx, a_window_near_by_is_wide_only_where_that_is_faster)
+{
+    static uint8_t bytes[60000];
+    for (int is_faster = 0; is_faster <= 1; is_faster++) {
+        size_t count;
+        uint64_t at = 0;
+        open_lanes(16 << 20, 60000);
+        count = record(bytes, sizeof bytes, 50000);
+        for (uint64_t i = 0; i < 400; i++) { /* 500 MB/s, or as much as the window allows */
+            cr_assert_eq(give(0, at, bytes, count), KITH_LANE_OK);
+            at += count;
+            bench.env.now_us += is_faster ? 50000 * 1000 / lanes[0].window : 100;
+            cr_assert(kith_lane_rx_blocked(&lanes[0], lanes[0].limit, KITH_WINDOW_NEAR_US - 1));
+        }
+        cr_assert_eq(lanes[0].window,
+                     is_faster ? (64 << 10) + (16 << 20) / 8 : (uint64_t)KITH_WINDOW_BYTES_AMPLE);
+        kith_receive_share_fini(&share);
+        close_lanes();
+    }
+}
+
 /* What comes in two round trips is enough. */
 Test(lane_rx, a_window_is_as_wide_as_the_path_needs)
 {
