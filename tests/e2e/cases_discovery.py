@@ -506,6 +506,7 @@ def browsing_at_a_terminal(c):
     check(len(rows) == 3, f"not in place: {rows}")
     stranger.say("room=" + "x" * 100)
     look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=x+$")
+    look.wait("the end of that drawing", lambda: look.raw.endswith("\x1b[?7h"))  # not in its middle
     with look.changed:
         look.screen.resize(40, 8)
         look.set_size(40, 8)
