@@ -15,6 +15,7 @@ import tempfile
 
 import avahi
 import harness
+from cases_interop import INTEROP
 from harness import Skipped, case, check, long_case
 from network import Machine
 from screen import AtTerminal
@@ -194,7 +195,7 @@ def an_independent_stack(c):
     look.expect_exit(0)
 
 
-BONJOUR = pathlib.Path(__file__).resolve().parents[1] / "interop/bonjour"
+BONJOUR = INTEROP / "bonjour"
 
 
 def bonjour_modules():

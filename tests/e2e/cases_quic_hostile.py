@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 
+from cases_hostile import stats
 from harness import Skipped, case, check
 
 VERSION_1 = bytes([0, 0, 0, 1])
@@ -39,12 +40,6 @@ def check_memory(c, chat, before, what):
     c.notes.append(f"{what}: {chat.name} grew by {grown} KiB")
     if "libasan" not in open(f"/proc/{chat.pid}/maps").read():  # which keeps what was freed
         check(grown < GROWTH_KIB, f"{what}: {chat.name} grew by {grown} KiB")
-
-
-def stats(chat):
-    count = len(chat.all("stats"))  # before it is asked: the answer may be there at once
-    chat.say("/stats")
-    return chat.expect("stats", count=count + 1)
 
 
 def long_header(kind, version, destination, source, rest):

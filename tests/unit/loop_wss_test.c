@@ -112,36 +112,19 @@ Test(loop_wss, the_channel_binding)
     party_loop_free(&loop);
 }
 
-static void expect_auth_failure(const kith_key *key)
-{
-    loop = party_loop();
-    party_open(&ada, loop, "Ada", 1);
-    party_open(&bob, loop, "Bob", 1);
-    cr_assert_eq(kith_session_remove_key(bob.session, "party"), KITH_OK);
-    cr_assert_eq(kith_session_add_key(bob.session, key, KITH_KEY_DIAL), KITH_OK);
-    party_listen(&ada, "wss://127.0.0.1:0");
-    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
-    party_until(loop, &bob.failed, 1);
-    cr_assert_eq(bob.dial_reason, KITH_REASON_AUTH, "%s", bob.detail);
-    cr_assert_str_not_empty(bob.detail);
-    cr_assert_eq(ada.connected, 0);
-    cr_assert_eq(bob.connected, 0);
-    party_loop_free(&loop);
-}
-
 Test(loop_wss, another_key_of_the_same_identity)
 {
     kith_key key;
     cr_assert_eq(kith_key_generate(&key), KITH_OK);
     strcpy(key.identity, "party");
-    expect_auth_failure(&key);
+    party_refuse_key("wss://127.0.0.1:0", &key);
 }
 
 Test(loop_wss, an_unknown_identity)
 {
     kith_key key;
     cr_assert_eq(kith_key_generate(&key), KITH_OK);
-    expect_auth_failure(&key);
+    party_refuse_key("wss://127.0.0.1:0", &key);
 }
 
 Test(loop_wss, without_a_key)

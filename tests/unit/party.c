@@ -274,6 +274,24 @@ void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure)
     party_until(loop, &a->connected, 1);
 }
 
+void party_refuse_key(const char *url, const kith_key *key)
+{
+    static struct party ada, bob; /* freeing the loop still tells them */
+    kith_loop *loop = party_loop();
+    party_open(&ada, loop, "Ada", 1);
+    party_open(&bob, loop, "Bob", 1);
+    cr_assert_eq(kith_session_remove_key(bob.session, "party"), KITH_OK);
+    cr_assert_eq(kith_session_add_key(bob.session, key, KITH_KEY_DIAL), KITH_OK);
+    party_listen(&ada, url);
+    cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
+    party_until(loop, &bob.failed, 1);
+    cr_assert_eq(bob.dial_reason, KITH_REASON_AUTH, "%s", bob.detail);
+    cr_assert_str_not_empty(bob.detail);
+    cr_assert_eq(ada.connected, 0);
+    cr_assert_eq(bob.connected, 0);
+    party_loop_free(&loop);
+}
+
 uint64_t party_now_ms(void)
 {
     struct timespec now;

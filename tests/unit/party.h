@@ -63,6 +63,9 @@ void party_listen(struct party *party, const char *url);
 kith_err party_dial(struct party *party, const char *url);
 /* Two parties that are connected over SCHEME://127.0.0.1. */
 void party_pair(kith_loop *loop, struct party *a, struct party *b, int secure);
+/* One listens at url, and one who has another key dials: it is told AUTH, and nobody sees a peer.
+ */
+void party_refuse_key(const char *url, const kith_key *key);
 
 /* Steps the loop until *count is at least want; fails when that takes longer than PARTY_WAIT_MS. */
 #define party_until(loop, count, want) party_wait(loop, count, want, #count, __FILE__, __LINE__)
