@@ -79,6 +79,10 @@ void board_open(struct board *board, int is_coloured)
     memset(board, 0, sizeof *board);
     board->is_on = terminal_is_there();
     board->is_coloured = is_coloured;
+    if (board->is_on) { /* a drawing goes out in one piece: nobody sees half of one */
+        static char drawing[16 * 1024];
+        (void)setvbuf(stdout, drawing, _IOFBF, sizeof drawing);
+    }
     draw(board);
 }
 
