@@ -46,9 +46,10 @@ enum {
     KITH_LEND_BYTES_MIN = 2048,
     /* Taken from others: 64 KiB of data and its head. */
     KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17,
-    /* Data that a driver reads to where it belongs instead of having it copied there: less is not
-       worth a call of its own. */
-    KITH_PLACE_BYTES_MIN = 8 * 1024,
+    /* Data that a driver reads to where it belongs instead of having it copied there: of messages
+       that are so large, and so much of them. Of smaller ones several come with one read. */
+    KITH_PLACE_MESSAGE_BYTES_MIN = 48 * 1024,
+    KITH_PLACE_BYTES_MIN = 1024,
     /* Messages that the application keeps: small ones cost more to keep than their bytes say. */
     KITH_HELD_PER_CHANNEL_MAX = 1024,
 

@@ -285,7 +285,8 @@ size_t kith_lane_rx_place(struct kith_lane_rx *lane, uint64_t offset, uint64_t c
                           uint8_t **place)
 {
     uint64_t left = lane->in_record ? lane->record_bytes - lane->body_count : 0;
-    if (offset != lane->received || lane->limit - offset < count) {
+    if (offset != lane->received || lane->limit - offset < count ||
+        lane->record_bytes < KITH_PLACE_MESSAGE_BYTES_MIN) {
         return 0;
     }
     count = count < left ? count : left;

@@ -118,34 +118,39 @@ static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t coun
     if (count == 0) {
         return receive_idle(link);
     }
-    link->more |= count >= KITH__WS_RX_MORE_BYTES;
+    link->more |= count >= KITH__WS_RX_MORE_BYTES || link->heads_left > 0;
+    link->heads_left -= link->heads_left > 0;
     kith_up_rx(&link->base, bytes, count);
     return 0;
 }
 
+/* Of what comes next, so much belongs to where *at is. */
+static size_t place_of(struct kith__ws_link *link, size_t left, uint8_t **at)
+{
+    size_t count;
+    if (left < KITH__WS_HEADS_BYTES || link->stage != KITH__WS_UP || link->goodbye || link->cut ||
+        !lws_frame_is_binary(link->wsi)) {
+        return 0;
+    }
+    count = kith_up_rx_place(&link->base, at);
+    count = count < left ? count : left;
+    return count < KITH__WS_RX_BYTES ? count : KITH__WS_RX_BYTES; /* handed over as one */
+}
+
 /* lws is about to read: where to, and how much. left: of the payload that comes next, 0 for a head.
- * Large messages go straight to where they belong; then behind each of their frames no more than
- * the next one's head is read with it, or what follows would have to be copied. */
+ * Large messages go straight to where they belong; then what is left of a frame and the next one's
+ * head are read on their own, or what follows would have to be copied. */
 static void place(struct kith__ws_link *link, struct lws_tokens *to, size_t left)
 {
     uint8_t *at;
-    size_t count = 0;
-    if (left >= KITH__WS_HEADS_BYTES && link->stage == KITH__WS_UP && !link->goodbye &&
-        !link->cut && lws_frame_is_binary(link->wsi)) {
-        count = kith_up_rx_place(&link->base, &at);
-        count = count < left ? count : left;
-        count = count < KITH__WS_RX_BYTES ? count : KITH__WS_RX_BYTES; /* handed over as one */
-    }
+    size_t count = place_of(link, left, &at);
     if (count > 0) {
         to->token = at;
         to->len = (int)count;
-    } else if (link->is_bulk) {
-        count = left < KITH__WS_RX_MORE_BYTES ? left + KITH__WS_HEADS_BYTES : KITH__WS_HEADS_BYTES;
-        to->len = (size_t)to->len < count ? to->len : (int)count;
-        link->more = 1;
-        count = 0;
+        link->heads_left = KITH__WS_HEADS_MAX;
+    } else if (link->heads_left > 0) {
+        to->len = to->len < KITH__WS_HEADS_BYTES ? to->len : KITH__WS_HEADS_BYTES;
     }
-    link->is_bulk = count > 0;
 }
 
 /* A close frame came: lws answers it when this returns, so nothing may be written any more. */

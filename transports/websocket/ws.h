@@ -41,7 +41,12 @@ enum {
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
-    KITH__WS_HEADS_BYTES = 1024, /* of frames, WebSocket's and ours, and small frames of ours */
+    KITH__WS_PLACE_BYTES_MIN =
+        32 * 1024, /* for less of a message, reading much at once is better */
+    /* Of frames, WebSocket's and ours, and small frames of ours, where a large message is under
+       way; so many reads, when there is no more of it. */
+    KITH__WS_HEADS_BYTES = 1024,
+    KITH__WS_HEADS_MAX = 3,
     KITH__WS_RECORD_BYTES = 16 * 1024,  /* of plain text: TLS's own limit (RFC 8446 §5.1) */
     KITH__WS_UNSENT_BYTES = 128 * 1024, /* in the kernel, beyond what is on the network */
     KITH__WS_AHEAD_BYTES = 256, /* of each link; a short message whole, or the head of a record */
@@ -130,7 +135,7 @@ struct kith__ws_link {
     uint8_t pressed;      /* more than the socket took was there to be sent, lately */
     uint8_t choked;       /* the socket has no room, says the system */
     uint8_t more;         /* so much came at once that more is likely there */
-    uint8_t is_bulk;      /* what was read last went straight to where it belongs */
+    uint8_t heads_left;   /* reads of heads before much is read at once again */
     uint8_t no_ahead;     /* TLS gets what it asks for and no more is read */
     uint16_t close_code;  /* WebSocket's */
     kith_reason reason;   /* why it ends; NONE = not known yet */
