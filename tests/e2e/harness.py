@@ -233,9 +233,13 @@ class Process:
         return self.wait(f"a line on {stream} like {pattern!r}", find, deadline_s)
 
     def write(self, data):
-        """Writes to its input; a large amount needs start_writing()."""
-        self.popen.stdin.write(data)
-        self.popen.stdin.flush()
+        """Writes to its input; a large amount needs start_writing(). Whoever has ended by then hears it
+        no more: what is expected of it next tells whether it might."""
+        try:
+            self.popen.stdin.write(data)
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            pass
 
     def say(self, text):
         self.write(text.encode() + b"\n")
@@ -247,7 +251,7 @@ class Process:
                 self.write(data)
                 if then_close:
                     self.popen.stdin.close()
-            except (BrokenPipeError, ValueError):
+            except (BrokenPipeError, ValueError):  # it has ended, or was ended
                 pass
         writer = threading.Thread(target=work, daemon=True)
         self.writers.append(writer)
