@@ -491,7 +491,7 @@ def through_apples_interface(c):
 
 def shown(look, rows):
     """Waits for a whole drawing, which has replaced the one before it: nothing is there twice."""
-    look.wait(f"a drawing in place, of {rows} rows", lambda: look.raw.endswith("\x1b[?7h")
+    look.wait(f"a drawing in place, of {rows} rows", lambda: look.is_drawn()
               and len([row for row in look.screen.lines() if row]) == rows)
 
 
@@ -500,7 +500,8 @@ def browsing_at_a_terminal(c):
     """The list changes in place: somebody comes, says something else, goes."""
     name = service()
     script = c.write("stranger.py", CHANGING)
-    look = AtTerminal(c, "look", [c.program("kith-chat"), "--browse", "--service", name], columns=70, rows=8)
+    look = AtTerminal(c, "look", [c.program("kith-chat"), "--browse", "--service", name], columns=70, rows=8,
+                      drawing_ends="\r\x1b[?7h")
     look.expect_text("looking around")
     look.expect_text("^0 around")
     stranger = c.start(python_with_zeroconf(), script, name)
@@ -513,9 +514,7 @@ def browsing_at_a_terminal(c):
     stranger.say("room=" + "x" * 100)
     look.expect_text(r"^stranger wss://127\.0\.0\.1:4242 room=x+$")
     shown(look, 3)
-    with look.changed:
-        look.screen.resize(40, 8)
-        look.set_size(40, 8)
+    look.change_size(40, 8)
     stranger.say("room=\x1b[2Jgreen")  # a sequence is no sequence here
     look.expect_text(r"room=\ufffd\[2J")
     shown(look, 3)

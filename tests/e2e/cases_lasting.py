@@ -63,12 +63,12 @@ def cut_under_load(c, scheme, lines, cuts, topology=("server", "client")):
             chat.start_writing(piece, then_close=False)
         sent = min(sent + part, len(texts))
         for one, other in ((alice, "bob"), (bob, "alice")):
-            one.wait(f"{sent} lines of {other}", lambda: len(one.heard.get(other, ())) >= sent)
+            one.wait_texts(other, sent)
     wire.leave_alone()
     alice.expect_texts("bob", texts)
     bob.expect_texts("alice", texts)
     for one, other in ((alice, "bob"), (bob, "alice")):
-        one.wait("every receipt", lambda: len(one.of_kind.get("delivered", ())) >= lines)
+        one.wait_all(lines, "delivered")
         check(sorted(e["ticket"] for e in one.all("delivered")) == list(range(1, lines + 1)),
               f"{one.name} has other receipts than one for each line")
         check_stayed(one, other)
@@ -428,12 +428,11 @@ def killed_under_load(c, life_count, lines):
                             then_close=False)
         said += lines
         enough = chance.randrange(1, lines // 2)
-        bob.wait("some of it", lambda: len(bob.texts("alice")) >= enough)
+        bob.wait_texts("alice", enough)
         if number < life_count - 1:
             bob.send_signal(signal.SIGKILL)
             bob.wait_exit()
-    alice.wait("the fate of every line",
-               lambda: len(alice.all("delivered")) + len(alice.all("undelivered")) >= said)
+    alice.wait_all(said, "delivered", "undelivered")
     fates = [e["ticket"] for e in alice.all("delivered") + alice.all("undelivered")]
     check(sorted(fates) == list(range(1, said + 1)), "a line has no fate, or two")
     gone = [e["reason"] for e in alice.all("peer", name="bob", state="departed")]

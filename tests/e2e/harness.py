@@ -206,22 +206,26 @@ class Process:
     def stderr_text(self):
         return "\n".join(self.stderr)
 
-    def wait(self, what, find, deadline_s=None):
-        """Waits until find() gives something true, and gives it."""
-        end = time.monotonic() + (deadline_s or DEADLINE_S)
+    def wait(self, what, find, deadline_s=None, moves=None, look_again_s=1.0):
+        """Waits until find() gives something true, and gives it. moves: while that gives something else
+        now and then, nothing hangs, and the deadline is put off. look_again_s: how often to look at what
+        changes without a word of the process."""
+        begun, seen = time.monotonic(), None
         with self.changed:
             while True:
                 found = find()
                 if found:
                     return found
+                if moves is not None and moves() != seen:
+                    begun, seen = time.monotonic(), moves()
                 is_over = not any(reader.is_alive() for reader in self.readers)
-                left = end - time.monotonic()
+                left = begun + (deadline_s or DEADLINE_S) - time.monotonic()
                 if is_over:
                     # Its streams have ended: nothing more will be said.
                     raise Failure(f"{self.name} ended before {what}")
                 if left <= 0:
                     raise Failure(f"{self.name}: {what} did not happen in {deadline_s or DEADLINE_S} s")
-                self.changed.wait(min(left, 1.0))
+                self.changed.wait(min(left, look_again_s))
 
     def expect_line(self, pattern, stream="stdout", deadline_s=None):
         """Waits for a line that matches a regular expression; gives the match."""
@@ -294,7 +298,7 @@ class Process:
             self.popen.kill()
         self.status = self.popen.wait()
         for reader in self.readers:
-            reader.join(5)
+            reader.join(DEADLINE_S)
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             try:
                 if stream:
@@ -352,10 +356,21 @@ class Chat(Process):
     def texts(self, sender):
         return list(self.heard.get(sender, ()))
 
-    def expect_texts(self, sender, texts, deadline_s=None):
+    def wait_texts(self, sender, count):
+        """Waits for so many messages. Many take their time; what may not take a minute is the next one."""
+        def heard():
+            return len(self.heard.get(sender, ()))
+        self.wait(f"{count} messages from {sender}", lambda: heard() >= count, moves=heard)
+
+    def wait_all(self, count, *kinds):
+        """Waits for so many events of these kinds together; likewise."""
+        def come():
+            return sum(len(self.of_kind.get(kind, ())) for kind in kinds)
+        self.wait(f"{count} × {' or '.join(kinds)}", lambda: come() >= count, moves=come)
+
+    def expect_texts(self, sender, texts):
         """Waits for as many messages, which must be exactly these, in this order."""
-        self.wait(f"{len(texts)} messages from {sender}",
-                  lambda: len(self.heard.get(sender, ())) >= len(texts), deadline_s)
+        self.wait_texts(sender, len(texts))
         got = self.texts(sender)
         check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
                             f"{len(got)} instead of {len(texts)}, or in another order")
