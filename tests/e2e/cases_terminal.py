@@ -488,12 +488,14 @@ def undelivered_on_a_terminal(c):
 
 @case
 def out_of_reach_on_the_status(c):
-    """Whoever is waited for is shown so, until he is back or the waiting is over."""
-    alice, bob, _, _ = with_bob(c)
-    bob.send_signal(signal.SIGKILL)
+    """Whoever is waited for is shown so, until he is back."""
+    alice, bob, _, _ = with_bob(c, "--deadline", "1")
+    bob.send_signal(signal.SIGSTOP)  # that he still listens keeps alice from giving him up
     alice.expect_below(r"^1 connected \| bob out of reach$")
     alice.expect_said(CLOCK + r"\* bob is out of reach")
-    alice.leave()
+    bob.send_signal(signal.SIGCONT)
+    alice.expect_below(r"^1 connected \| bob wss identity")
+    leave_all(bob, alice)
 
 
 @case
