@@ -11,7 +11,7 @@ import time
 
 from cases_guests import turned_away
 from cases_talk import pair
-from harness import DEADLINE_S, case, check, free_port, long_case
+from harness import DEADLINE_S, case, check, free_port, long_case, standing_still
 from wire import Wire
 
 WS, WSS = "ws", "wss"
@@ -366,9 +366,11 @@ def restarted(c, is_wire_held):
         one.expect_peer(other)
     if is_wire_held:
         wire.hold()  # alice hears nothing of the end of her link
-    bob.send_signal(signal.SIGKILL)
-    bob.wait_exit()
-    bob = c.chat("bob", *options, key=key)
+    with standing_still(alice, carol):
+        bob.send_signal(signal.SIGKILL)
+        bob.wait_exit()
+        bob = c.chat("bob", *options, key=key)
+        bob.url()
     for chat in (alice, carol):
         is_restart(chat, "bob", own)
         bob.expect_peer(chat.name)
@@ -482,21 +484,26 @@ def a_copy_of_an_identity(c):
 # ---- a server and its clients -----------------------------------------------------------------------
 
 def with_clients(c, key, server_options):
-    url = f"wss://127.0.0.1:{free_port()}"
-    options = "--topology", "server", "--listen", url, *server_options
+    """The clients' way to the server is a wire: where it is not there they are cut off, not refused, and go
+    on as long as its start may take."""
+    port = free_port()
+    wire = Wire(port)
+    url = f"wss://127.0.0.1:{wire.port}"
+    options = "--topology", "server", "--listen", f"wss://127.0.0.1:{port}", *server_options
     server = c.chat("server", *options, key=key)
+    server.url()
     clients = [c.chat(f"client{i}", "--topology", "client", "--redial", "--connect", url, key=key)
                for i in range(3)]
     for client in clients:
         client.expect_peer("server")
         server.expect_peer(client.name)
-    return server, clients, options
+    return server, clients, options, wire
 
 
 @case
 def clients_see_the_server_alone(c):
     key = c.new_key()
-    server, clients, _ = with_clients(c, key, ())
+    server, clients, _, wire = with_clients(c, key, ())
     check(server.expect("open")["topology"] == "server", "another topology")
     clients[0].say("hello")
     server.expect_texts("client0", ["hello"])
@@ -506,11 +513,12 @@ def clients_see_the_server_alone(c):
         check(len(client.all("peer")) == 1 and not client.all("listening"), f"{client.all('peer')}")
     for chat in (*clients, server):
         chat.leave()
+    wire.close()
 
 
 def server_restarts(c, server_options, reason):
     key = c.new_key()
-    server, clients, options = with_clients(c, key, server_options)
+    server, clients, options, wire = with_clients(c, key, server_options)
     server.send_signal(signal.SIGKILL)
     server.wait_exit()
     for client in clients:
@@ -525,6 +533,7 @@ def server_restarts(c, server_options, reason):
         client.expect_texts("server", ["here again"])
     for chat in (*clients, server):
         chat.leave()
+    wire.close()
 
 
 @case

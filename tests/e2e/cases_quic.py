@@ -6,7 +6,7 @@ import random
 import re
 import signal
 
-from harness import Process, case, check, long_case
+from harness import Process, case, check, long_case, standing_still
 from network import Pair
 
 
@@ -266,10 +266,11 @@ def quic_a_server_that_restarts(c):
     for client in clients:
         client.expect_peer("server")
     for turn in range(1, 3):
-        server.send_signal(signal.SIGKILL)
-        server.wait_exit()
-        server = c.chat("server", *options, "--listen", url, key=key)
-        server.expect("listening")
+        with standing_still(*clients):
+            server.send_signal(signal.SIGKILL)
+            server.wait_exit()
+            server = c.chat("server", *options, "--listen", url, key=key)
+            server.expect("listening")
         for client in clients:
             client.say(f"turn {turn}")  # the packet that the new one knows nothing of
             departed = client.expect("peer", count=turn, name="server", state="departed")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the end-to-end cases are made of: processes that are waited for by what they say, each wait
 with a deadline. Nothing here sleeps, and only processes that were started here are ever signalled."""
+import contextlib
 import itertools
 import json
 import os
@@ -374,6 +375,19 @@ class Chat(Process):
         got = self.texts(sender)
         check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
                             f"{len(got)} instead of {len(texts)}, or in another order")
+
+
+@contextlib.contextmanager
+def standing_still(*processes):
+    """They find all at once what happens meanwhile. Where nobody listens at a peer's address for two seconds
+    it is gone, and how long a program takes to start is not for a case to say."""
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
 
 
 # ---- ports and sockets ------------------------------------------------------------------------------
