@@ -191,11 +191,12 @@ def quic_a_machine_that_moves(c):
         lines = ["one"]
         bob.say("one")
         alice.expect_texts("bob", lines)
+        length = 24
         for turn in range(3, 6):
-            # Together, lest there be no address in between: that is another case.
-            pair.right.ip(f"addr add 10.9.0.{turn}/24 dev v0")
-            pair.right.ip(f"addr del 10.9.0.{turn - 1}/24 dev v0")
-            pair.right.ip(f"addr replace 10.9.0.{turn}/24 dev v0")
+            # In networks of different lengths neither goes with the other: there is an address all the time.
+            pair.right.ip(f"addr add 10.9.0.{turn}/{49 - length} dev v0")
+            pair.right.ip(f"addr del 10.9.0.{turn - 1}/{length} dev v0")
+            length = 49 - length
             lines.append(f"from {turn}")
             bob.say(lines[-1])
             alice.expect_texts("bob", lines)
