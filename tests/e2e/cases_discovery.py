@@ -88,7 +88,7 @@ def others_keep_to_themselves(c):
     eve = c.chat("eve", key=c.new_key("eves.key"), discovery=name)
     carl = c.chat("carl", "--session", "elsewhere", key=key, discovery=name)
     bob = c.chat("bob", key=key, discovery=name)
-    alice.expect_peer("bob")
+    all_meet({"alice": alice, "bob": bob})
     look = c.chat("nobody", "--browse", discovery=name)
     look.expect("found", count=4, state="found")
     for stranger in (eve, carl):
@@ -128,7 +128,7 @@ kind = f"_{service}._tcp.local."
 stack = Zeroconf(interfaces=[address], ip_version=IPVersion.V4Only)
 class Sees:
     def add_service(self, stack, kind, name):
-        info = stack.get_service_info(kind, name, 10000)
+        info = stack.get_service_info(kind, name, 60000)
         if info:
             print("sees", name.split(".")[0], info.port, sorted((k.decode(), v.decode()) for k, v in info.properties.items()),
                   flush=True)
