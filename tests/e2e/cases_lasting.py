@@ -304,7 +304,8 @@ def stopped_beyond_the_deadline(c):
 @case
 def stopped_beyond_the_window(c):
     """Given up, and when it goes on the two begin anew."""
-    alice, bob = pair(c, c.new_key(), "--deadline", "1", "--resume-window", "1", "--redial")
+    # Together more than any of the two stands still by itself.
+    alice, bob = pair(c, c.new_key(), "--deadline", "3", "--resume-window", "3", "--redial")
     stop_until(bob, alice, "departed")
     bob.send_signal(signal.SIGCONT)
     for one, other in ((alice, "bob"), (bob, "alice")):
