@@ -150,6 +150,13 @@ def check(condition, message):
         raise Failure(message)
 
 
+def until(what, is_so):
+    """Asks again and again until it is so. For what nobody tells: asking is to take some time by itself."""
+    end = time.monotonic() + DEADLINE_S
+    while not is_so():
+        check(time.monotonic() < end, f"{what}: not in {DEADLINE_S} s")
+
+
 # ---- processes --------------------------------------------------------------------------------------
 
 class Process:
