@@ -102,6 +102,20 @@ ATTACKS = (
 )
 
 
+def connect_from(address, port):
+    """A connection under way; None where the system has no port left for that address, because those that
+    have ended keep theirs for a minute."""
+    raw = socket.socket()
+    raw.setblocking(False)
+    try:
+        raw.bind((address, 0))
+        raw.connect_ex(("127.0.0.1", port))
+    except OSError:
+        raw.close()
+        return None
+    return raw
+
+
 class Attack:
     """Keeps so many connections to a port; each that ends is made anew."""
 
@@ -115,12 +129,10 @@ class Attack:
         self.thread.start()
 
     def connect(self):
-        raw = socket.socket()
-        raw.setblocking(False)
-        raw.bind((ATTACKERS[self.made % len(ATTACKERS)], 0))
+        raw = connect_from(ATTACKERS[self.made % len(ATTACKERS)], self.port)
         self.made += 1
-        raw.connect_ex(("127.0.0.1", self.port))
-        self.selector.register(raw, selectors.EVENT_READ | selectors.EVENT_WRITE, self.talk())
+        if raw is not None:
+            self.selector.register(raw, selectors.EVENT_READ | selectors.EVENT_WRITE, self.talk())
 
     def end(self, raw):
         self.selector.unregister(raw)
@@ -276,12 +288,10 @@ class Flood:
     def work(self):
         kept = collections.deque()
         while not self.is_over:
-            raw = socket.socket()
-            raw.setblocking(False)
-            raw.bind((ATTACKERS[self.made % len(ATTACKERS)], 0))
-            raw.connect_ex(("127.0.0.1", self.port))
-            kept.append(raw)
-            if len(kept) > FLOOD_KEPT:
+            raw = connect_from(ATTACKERS[self.made % len(ATTACKERS)], self.port)
+            if raw is not None:
+                kept.append(raw)
+            if len(kept) > FLOOD_KEPT or (raw is None and kept):
                 kept.popleft().close()
             with self.changed:
                 self.made += 1
