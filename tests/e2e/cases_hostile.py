@@ -18,6 +18,7 @@ from harness import DEADLINE_S, Failure, Server, case, check
 ATTACKERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 CONNECTIONS = 150  # of all attackers together, at a time: more than twice what a session takes
 PENDING_MAX = 64   # of a session
+SUSPECT_LINKS_PER_S = 16  # of one address
 STEP_S = 0.02      # an attacker that drips lets so much time pass between two drops
 
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2
@@ -352,5 +353,7 @@ def hostile_flood(c):
             alice.expect_texts(f"bob{i}", ["made it"])
             bob.leave()
         now = stats(alice)
-        check(now["refused_suspect"] > now["links_accepted"] / 2, f"who was refused? {now}")
+        taken, s = now["links_accepted"] - now["refused_suspect"], now["t_ms"] / 1000
+        check(now["refused_suspect"] > 0, f"who was refused? {now}")
+        check(taken <= len(ATTACKERS) * SUSPECT_LINKS_PER_S * (s + 2) + 2 * PENDING_MAX, f"{taken} taken: {now}")
     alice.leave()
