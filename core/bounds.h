@@ -33,6 +33,10 @@ enum {
     KITH_FRAME_BODY_BYTES_MAX = 32 * 1024,
     /* Data of one DATA frame: what an urgent message waits for at most; one TLS record. */
     KITH_CHUNK_BYTES_MAX = 16 * 1024,
+    /* Data that a driver with a stream for each lane is lent at a time: a batch of packets. More
+       urgent messages can come only from another turn, or where the application is told that it may
+       write. */
+    KITH_LENT_BYTES_MAX = 64 * 1024,
     /* What an unauthenticated stranger can make us hold. */
     KITH_AUTH_BYTES_MAX = 1024,
     /* Name, endpoints, invitation context. */

@@ -166,6 +166,8 @@ static int is_closed(const struct kith__quic_link *link)
 static void take_turn(struct kith_deferred *deferred)
 {
     struct kith__quic_link *link = KITH_CONTAINER(deferred, struct kith__quic_link, turn);
+    kith__quic_lanes_confirm(link);
+    kith_undefer(&link->turn); /* what that brought goes now */
     if (link->stage == KITH__QUIC_NEW && !link->cut && !link->closing) {
         kith__quic_dial_begin(link);
     }
