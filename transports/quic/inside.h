@@ -209,7 +209,8 @@ struct kith__quic_link {
     struct kith__quic_socket *socket;
     struct kith_node node; /* of the socket */
     ngtcp2_conn *conn;
-    WOLFSSL *ssl;
+    WOLFSSL *ssl;                  /* until the handshake is behind: kith__quic_conn_settle() */
+    struct kith_link_info settled; /* what it knew; zero before, and when the link is over */
     ngtcp2_crypto_conn_ref ref;
     struct kith_node ids;
     struct kith__quic_id *first_id; /* that the other side made up for its first packets */
@@ -376,6 +377,9 @@ struct kith__quic_first {
 };
 KITH_MUST_USE kith_err kith__quic_conn_accept(struct kith__quic_link *link,
                                               const struct kith__quic_first *first);
+/* The link is up, and TLS has nothing to do any more: lets go of it, a quarter of a link's memory.
+ * Not inside a callback of ngtcp2. */
+void kith__quic_conn_settle(struct kith__quic_link *link);
 void kith__quic_conn_free(struct kith__quic_link *link);
 
 /* ---- link.c */
