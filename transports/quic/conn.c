@@ -112,6 +112,7 @@ static int crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_
                        const uint8_t *bytes, size_t count, void *user)
 {
     struct kith__quic_link *link = user;
+    kith__quic_endpoint_of(link)->counts.late += level == NGTCP2_ENCRYPTION_LEVEL_1RTT;
     if (link->ssl != NULL) {
         return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, bytes, count, user);
     }

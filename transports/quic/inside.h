@@ -85,9 +85,9 @@ struct kith__quic_grave {
 
 /* ---- an endpoint */
 
-/* What strangers did, since the endpoint was opened. */
+/* What strangers did, since the endpoint was opened; late: TLS after its handshake, from others. */
 struct kith__quic_counts {
-    uint64_t malformed, stray, version, resets, retries, refused, put_off, invalid_tokens;
+    uint64_t malformed, stray, version, resets, retries, refused, put_off, invalid_tokens, late;
 };
 
 /* So many of something in a second. */
