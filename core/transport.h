@@ -135,7 +135,7 @@ enum {
 enum { KITH_LANE_SLICES_MAX = 16 };
 struct kith_lane_bytes {
     uint64_t lane, offset; /* of the first byte, counted from the lane's beginning */
-    size_t count;          /* of all slices: 1 to 16 KiB */
+    size_t count;          /* of all slices: 1 to 64 KiB */
     size_t slice_count;
     struct kith_slice slices[KITH_LANE_SLICES_MAX];
 };

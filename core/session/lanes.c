@@ -36,8 +36,8 @@ int kith_up_lane_peek(struct kith_link *link, struct kith_lane_bytes *out)
     lane = &conn->peer->tx[channel];
     out->lane = (uint64_t)channel;
     out->offset = lane->sent;
-    out->count = kith_lane_tx_peek(lane, out->slices, KITH_LANE_SLICES_MAX, KITH_CHUNK_BYTES_MAX,
-                                   &out->slice_count);
+    out->count = kith_lane_tx_peek(lane, out->slices, KITH_LANE_SLICES_MAX,
+                                   kith_schedule_chunk(conn, (unsigned)channel), &out->slice_count);
     return 1;
 }
 

@@ -125,7 +125,7 @@ int kith_schedule_channel(const struct kith_conn *conn)
 }
 
 /* What that channel may send before another one has its turn. */
-static size_t chunk_of(const struct kith_conn *conn, unsigned channel)
+size_t kith_schedule_chunk(const struct kith_conn *conn, unsigned channel)
 {
     const struct kith_peer *peer = conn->peer;
     const uint8_t *priority = conn->session->config.channel_priority;
@@ -146,7 +146,7 @@ static void write_lanes(struct kith_conn *conn, struct sheet *sheet)
     while (sheet->to.left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX) &&
            (channel = kith_schedule_channel(conn)) >= 0) {
         struct kith_lane_tx *lane = &peer->tx[channel];
-        size_t chunk = chunk_of(conn, (unsigned)channel);
+        size_t chunk = kith_schedule_chunk(conn, (unsigned)channel);
         peer->next_channel = ((unsigned)channel + 1) % KITH_CHANNEL_COUNT;
         if (sheet->pulled == NULL || !lend_data(lane, (unsigned)channel, chunk, sheet)) {
             write_data(lane, (unsigned)channel, chunk, &sheet->to);

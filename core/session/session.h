@@ -682,5 +682,7 @@ void kith_schedule_slices(struct kith_conn *conn, uint8_t *out, size_t room, siz
 void kith_schedule_done(struct kith_conn *conn);
 /* The channel whose bytes go next, -1: none. */
 int kith_schedule_channel(const struct kith_conn *conn);
+/* How many bytes of that channel make a turn at most. */
+size_t kith_schedule_chunk(const struct kith_conn *conn, unsigned channel);
 
 #endif

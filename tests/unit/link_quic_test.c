@@ -112,16 +112,67 @@ Test(link_quic, a_listener_without_a_protocol)
     expect_failure(KITH_REASON_NOT_KITH);
 }
 
+/* No more of TLS comes than the handshake. */
 Test(link_quic, no_ticket)
 {
-    WOLFSSL_SESSION *session;
     open_both();
     dial();
     expect_connected();
     exchange();
-    session = wolfSSL_get1_session(link_of(&bob)->ssl);
-    cr_assert(session == NULL || !wolfSSL_SESSION_has_ticket(session));
-    wolfSSL_SESSION_free(session);
+    cr_assert_eq(endpoint_of(&bob)->counts.late, 0);
+    party_loop_free(&loop);
+}
+
+/* A ticket, say: its type, its length, and too little. */
+static void say_late(const struct party *party)
+{
+    static const uint8_t late[] = {4, 0, 0, 200, 1, 2, 3};
+    struct kith__quic_link *link = link_of(party);
+    cr_assert_eq(
+        ngtcp2_conn_submit_crypto_data(link->conn, NGTCP2_ENCRYPTION_LEVEL_1RTT, late, sizeof late),
+        0);
+    kith__quic_link_wake(link);
+}
+
+Test(link_quic, tls_goes_when_its_work_is_done)
+{
+    kith_peer_info info = {.size = sizeof info};
+    const struct kith_conn *before;
+    open_both();
+    dial();
+    expect_connected();
+    exchange();
+    cr_assert_null(link_of(&ada)->ssl);
+    cr_assert_null(link_of(&bob)->ssl);
+    cr_assert_eq(kith_peer_get_info(bob.peer, &info), KITH_OK);
+    cr_assert_str_eq(info.cipher, "TLS_AES_128_GCM_SHA256");
+    before = bob.peer->conn;
+    say_late(&ada);
+    exchange();
+    exchange();
+    cr_assert_eq(endpoint_of(&bob)->counts.late, 1);
+    cr_assert_eq(bob.peer->conn, before, "what a server says late is nothing");
+    party_loop_free(&loop);
+}
+
+/* It would be a fault of its TLS: the link ends, and another one takes its place. */
+Test(link_quic, a_client_says_no_more_of_tls)
+{
+    struct kith__quic_id before;
+    const struct kith__quic_id *after;
+    open_both();
+    dial();
+    expect_connected();
+    exchange();
+    before = *KITH_CONTAINER(link_of(&ada)->ids.next, struct kith__quic_id, node);
+    say_late(&bob);
+    while (endpoint_of(&ada)->counts.late == 0) {
+        exchange();
+    }
+    exchange();
+    after = kith__quic_id_find(endpoint_of(&ada), 0, before.bytes, before.count);
+    cr_assert(after == NULL || after->link == NULL);
+    cr_assert_eq(endpoint_of(&ada)->counts.late, 1);
     party_loop_free(&loop);
 }
 

@@ -12,7 +12,7 @@
 
 enum {
     PULL_BYTES_MIN = 2048, /* what the contract promises the core */
-    LANE_CHUNK_BYTES_MAX = 16 * 1024
+    LANE_CHUNK_BYTES_MAX = 64 * 1024
 };
 
 _Noreturn void kith__mem_blame(const struct kith__mem_link *link, const char *what)

@@ -106,6 +106,25 @@ static int handshake_confirmed(ngtcp2_conn *conn, void *user)
     return link->dialled ? kith__quic_link_up(link) : 0;
 }
 
+/* Once TLS is gone nothing of it may come to a server any more, and to a client only tickets
+ * (RFC 8446 §4.6.1; RFC 9001 §6 knows no KeyUpdate), which nobody of ours uses. */
+static int crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_t offset,
+                       const uint8_t *bytes, size_t count, void *user)
+{
+    struct kith__quic_link *link = user;
+    kith__quic_endpoint_of(link)->counts.late += level == NGTCP2_ENCRYPTION_LEVEL_1RTT;
+    if (link->ssl != NULL) {
+        return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, bytes, count, user);
+    }
+    if (link->dialled) {
+        return 0;
+    }
+    kith__quic_link_fail(link, KITH_REASON_PROTOCOL, "%s goes on with a handshake that is over",
+                         kith__quic_who(link));
+    ngtcp2_conn_set_tls_alert(conn, 10); /* unexpected_message */
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 /* ---- callbacks: streams ------------------------------------------------------------------ */
 
 static int stream_open(ngtcp2_conn *conn, int64_t stream, void *user)
@@ -251,7 +270,7 @@ static int datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *bytes, siz
 static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-    .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+    .recv_crypto_data = crypto_data,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
     .encrypt = ngtcp2_crypto_encrypt_cb,
     .decrypt = ngtcp2_crypto_decrypt_cb,
@@ -442,6 +461,17 @@ kith_err kith__quic_conn_accept(struct kith__quic_link *link, const struct kith_
                : KITH_ERR_NOMEM;
 }
 
+void kith__quic_conn_settle(struct kith__quic_link *link)
+{
+    struct kith_link_info info;
+    memset(&info, 0, sizeof info);
+    kith__tls_info(link->ssl, &kith__quic_endpoint_of(link)->keys, &link->tls, &info);
+    link->settled = info;
+    ngtcp2_conn_set_tls_native_handle(link->conn, NULL);
+    wolfSSL_free(link->ssl);
+    link->ssl = NULL;
+}
+
 void kith__quic_conn_free(struct kith__quic_link *link)
 {
     while (!kith_list_empty(&link->ids)) {
@@ -451,6 +481,7 @@ void kith__quic_conn_free(struct kith__quic_link *link)
     link->first_id = NULL;
     ngtcp2_conn_del(link->conn);
     link->conn = NULL;
+    memset(&link->settled, 0, sizeof link->settled);
     wolfSSL_free(link->ssl);
     link->ssl = NULL;
 }

@@ -14,7 +14,13 @@ static void explain_tls(struct kith__quic_link *link)
 {
     struct kith__quic_endpoint *endpoint = kith__quic_endpoint_of(link);
     char text[KITH__TLS_DETAIL_BYTES];
-    kith_reason reason =
+    kith_reason reason;
+    if (link->ssl == NULL) { /* of a handshake that both found good there is nothing to say */
+        kith__quic_link_fail(link, KITH_REASON_PROTOCOL, "%s ended the connection for a TLS alert",
+                             kith__quic_who(link));
+        return;
+    }
+    reason =
         kith__tls_explain(link->ssl, &endpoint->keys, &link->tls, link->dialled, link->heard, text);
     if (link->dialled) {
         kith__quic_link_fail(link, reason, "%s: %s", link->remote, text);

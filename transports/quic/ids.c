@@ -108,6 +108,7 @@ void kith__quic_id_drop(struct kith__quic_endpoint *endpoint, struct kith__quic_
     }
     *at = id->next;
     ids->count--;
+    endpoint->last = endpoint->last == id ? NULL : endpoint->last;
     kith_list_remove(&id->node);
     kith_free(endpoint->base.env, id);
 }

@@ -45,6 +45,7 @@ enum {
     KITH__QUIC_SPARE_BLOCKS = 16,
     KITH__QUIC_BYTES_PER_TURN = 512 * 1024, /* of one link before others have their turn */
     KITH__QUIC_VECTORS_MAX = KITH_LANE_SLICES_MAX + 1,
+    KITH__QUIC_LINE_BYTES = 64, /* of a CPU's cache; where it has others no harm is done */
     KITH__QUIC_DETAIL_BYTES = 400
 };
 
@@ -103,9 +104,9 @@ struct kith__quic_waiting {
 
 /* ---- an endpoint */
 
-/* What strangers did, since the endpoint was opened. */
+/* What strangers did, since the endpoint was opened; late: TLS after its handshake, from others. */
 struct kith__quic_counts {
-    uint64_t malformed, stray, version, resets, retries, refused, put_off, invalid_tokens;
+    uint64_t malformed, stray, version, resets, retries, refused, put_off, invalid_tokens, late;
 };
 
 /* So many of something in a second. */
@@ -131,6 +132,7 @@ struct kith__quic_endpoint {
     struct kith_node sockets;
     struct kith_deferred sweep; /* frees closed sockets */
     struct kith__quic_ids ids;
+    struct kith__quic_id *last; /* that a packet had, or NULL: of ours, with the length of ours */
     struct kith_node graves;
     size_t grave_count;
     struct kith_timer grave_timer;
@@ -196,7 +198,9 @@ struct kith__quic_lane {
     struct kith_node node;
     uint64_t number, first; /* first: the lane's offset where the stream begins */
     uint64_t sent;          /* lane's offset */
+    uint64_t acked;         /* stream's offset */
     int64_t stream;         /* -1: none yet */
+    uint8_t is_acked;       /* further than the core knows */
     uint8_t is_blocked;
     uint8_t is_told_blocked; /* the core knows */
     uint8_t preamble_bytes, preamble_sent;
@@ -227,7 +231,8 @@ struct kith__quic_link {
     struct kith__quic_socket *socket;
     struct kith_node node; /* of the socket */
     ngtcp2_conn *conn;
-    WOLFSSL *ssl;
+    WOLFSSL *ssl;                  /* until the handshake is behind: kith__quic_conn_settle() */
+    struct kith_link_info settled; /* what it knew; zero before, and when the link is over */
     ngtcp2_crypto_conn_ref ref;
     struct kith_node ids;
     struct kith__quic_id *first_id; /* that the other side made up for its first packets */
@@ -242,6 +247,7 @@ struct kith__quic_link {
     uint8_t cut;         /* end it in the next turn */
     uint8_t mute;        /* and say nothing of it */
     uint8_t lanes_ended; /* what is lent must not be looked at any more */
+    uint8_t lanes_acked; /* a lane is_acked */
     uint8_t streams_are_out, datagrams_are_dry;
     uint8_t is_stale_alarm;
     unsigned code;                /* of close() */
@@ -403,6 +409,9 @@ KITH_MUST_USE kith_err kith__quic_conn_dial(struct kith__quic_link *link);
 /* The server's, for a first packet. */
 KITH_MUST_USE kith_err kith__quic_conn_accept(struct kith__quic_link *link,
                                               const struct kith__quic_first *first);
+/* The link is up, and TLS has nothing to do any more: lets go of it, a quarter of a link's memory.
+ * Not inside a callback of ngtcp2. */
+void kith__quic_conn_settle(struct kith__quic_link *link);
 void kith__quic_conn_free(struct kith__quic_link *link);
 
 /* ---- link.c */
@@ -471,8 +480,13 @@ static inline int kith__quic_control_has_room(const struct kith__quic_control *c
 
 /* Makes link->chunk the next one. 0 when there is none. */
 int kith__quic_lane_next(struct kith__quic_link *link);
-/* The vectors of what is left of the chunk. */
-size_t kith__quic_lane_vectors(struct kith__quic_link *link, ngtcp2_vec *out);
+/* How much is left of the chunk. */
+static inline size_t kith__quic_lane_left(const struct kith__quic_link *link)
+{
+    return link->chunk.lent.count - link->chunk.used;
+}
+/* The vectors of what is left of the chunk, of which the next packet takes so much. */
+size_t kith__quic_lane_vectors(struct kith__quic_link *link, ngtcp2_vec *out, size_t packet_bytes);
 /* So many bytes of those went. */
 void kith__quic_lane_went(struct kith__quic_link *link, size_t count);
 /* The chunk is over: the core hears what of it was taken. */
@@ -480,8 +494,11 @@ void kith__quic_lane_settle(struct kith__quic_link *link);
 /* The other side's window is full; it is wider. */
 void kith__quic_lane_block(struct kith__quic_link *link);
 void kith__quic_lane_unblock(struct kith__quic_link *link, struct kith__quic_lane *lane);
+/* The other side has the lane's stream up to there. The core hears of it with the next
+ * kith__quic_lanes_confirm(): once for many packets. */
 void kith__quic_lane_acked(struct kith__quic_link *link, struct kith__quic_lane *lane,
                            uint64_t upto);
+void kith__quic_lanes_confirm(struct kith__quic_link *link);
 /* Resets the streams of lanes that were ended. Before anything is written. */
 void kith__quic_lanes_reset(struct kith__quic_link *link);
 void kith__quic_lanes_end(struct kith_link *base);

@@ -73,7 +73,17 @@ int kith__quic_lane_next(struct kith__quic_link *link)
     return 1;
 }
 
-size_t kith__quic_lane_vectors(struct kith__quic_link *link, ngtcp2_vec *out)
+/* The bytes of the packet after the next one: long not looked at, where much waits. While that one
+ * is sealed they come. */
+static void fetch_ahead(const ngtcp2_vec *vector, size_t packet_bytes)
+{
+    size_t until = vector->len < 2 * packet_bytes ? vector->len : 2 * packet_bytes;
+    for (size_t at = packet_bytes; at < until; at += KITH__QUIC_LINE_BYTES) {
+        __builtin_prefetch(vector->base + at);
+    }
+}
+
+size_t kith__quic_lane_vectors(struct kith__quic_link *link, ngtcp2_vec *out, size_t packet_bytes)
 {
     struct kith__quic_chunk *chunk = &link->chunk;
     struct kith__quic_lane *lane = chunk->lane;
@@ -91,6 +101,9 @@ size_t kith__quic_lane_vectors(struct kith__quic_link *link, ngtcp2_vec *out)
         out[count].base = (uint8_t *)(uintptr_t)slice->bytes + skip;
         out[count++].len = slice->count - skip;
         skip = 0;
+    }
+    if (count > 0) {
+        fetch_ahead(&out[0], packet_bytes);
     }
     return count;
 }
@@ -140,8 +153,29 @@ void kith__quic_lane_unblock(struct kith__quic_link *link, struct kith__quic_lan
 void kith__quic_lane_acked(struct kith__quic_link *link, struct kith__quic_lane *lane,
                            uint64_t upto)
 {
-    if (upto > lane->preamble_bytes && !link->lanes_ended && !kith__quic_is_ending(link)) {
-        kith_up_lane_done(&link->base, lane->number, lane->first + upto - lane->preamble_bytes);
+    if (upto > lane->preamble_bytes) {
+        lane->acked = upto;
+        lane->is_acked = link->lanes_acked = 1;
+    }
+}
+
+void kith__quic_lanes_confirm(struct kith__quic_link *link)
+{
+    /* From the first anew each time: the core may end the lanes meanwhile. */
+    while (link->lanes_acked && !link->lanes_ended && !kith__quic_is_ending(link)) {
+        struct kith__quic_lane *lane = NULL;
+        for (struct kith_node *at = link->lanes.next; at != &link->lanes && lane == NULL;
+             at = at->next) {
+            struct kith__quic_lane *one = KITH_CONTAINER(at, struct kith__quic_lane, node);
+            lane = one->is_acked ? one : NULL;
+        }
+        if (lane == NULL) {
+            link->lanes_acked = 0;
+            return;
+        }
+        lane->is_acked = 0;
+        kith_up_lane_done(&link->base, lane->number,
+                          lane->first + lane->acked - lane->preamble_bytes);
     }
 }
 

@@ -166,6 +166,11 @@ static int is_closed(const struct kith__quic_link *link)
 static void take_turn(struct kith_deferred *deferred)
 {
     struct kith__quic_link *link = KITH_CONTAINER(deferred, struct kith__quic_link, turn);
+    if (link->stage == KITH__QUIC_UP && link->ssl != NULL) {
+        kith__quic_conn_settle(link);
+    }
+    kith__quic_lanes_confirm(link);
+    kith_undefer(&link->turn); /* what that brought goes now */
     if (link->stage == KITH__QUIC_NEW && !link->cut && !link->closing) {
         kith__quic_dial_begin(link);
     }
@@ -243,7 +248,6 @@ int kith__quic_link_up(struct kith__quic_link *link)
     }
     link->stage = KITH__QUIC_UP;
     kith_up_link(&link->base);
-    kith__tls_settle(link->ssl);
     return 0;
 }
 
@@ -280,10 +284,10 @@ void kith__quic_tx_ready(struct kith_link *base)
 void kith__quic_info(struct kith_link *base, struct kith_link_info *info)
 {
     struct kith__quic_link *link = (struct kith__quic_link *)(void *)base;
-    memset(info, 0, sizeof *info);
+    *info = link->settled;
     info->transport = "quic";
-    info->cipher = "";
-    info->psk_identity = "";
+    info->cipher = info->cipher != NULL ? info->cipher : "";
+    info->psk_identity = info->psk_identity != NULL ? info->psk_identity : "";
     info->remote_address = link->remote;
     kith__quic_path_note(link);
     info->local_address = link->local[0] != '\0' ? link->local : NULL;

@@ -95,9 +95,15 @@ void kith__quic_route(struct kith__udp *udp, const struct kith__udp_path *path,
     struct kith__quic_endpoint *endpoint = socket->endpoint;
     int is_short = (bytes[0] & 0x80) == 0;
     struct kith__quic_link *link = NULL;
-    struct kith__quic_id *id;
+    struct kith__quic_id *id = endpoint->last;
     ngtcp2_version_cid ids;
-    int rv = ngtcp2_pkt_decode_version_cid(&ids, bytes, count, KITH__QUIC_CID_BYTES);
+    int rv;
+    if (is_short && id != NULL && id->link != NULL && id->link->socket == socket &&
+        count > id->count && memcmp(bytes + 1, id->bytes, id->count) == 0) {
+        kith__quic_link_read(id->link, path, bytes, count); /* most come behind their like */
+        return;
+    }
+    rv = ngtcp2_pkt_decode_version_cid(&ids, bytes, count, KITH__QUIC_CID_BYTES);
     if (rv == NGTCP2_ERR_VERSION_NEGOTIATION) {
         offer_version(socket, path, &ids, count);
         return;
@@ -107,6 +113,7 @@ void kith__quic_route(struct kith__udp *udp, const struct kith__udp_path *path,
         return;
     }
     id = kith__quic_id_find(endpoint, 0, ids.dcid, ids.dcidlen);
+    endpoint->last = id != NULL && id->count == KITH__QUIC_CID_BYTES ? id : NULL;
     link = id != NULL ? id->link : is_short ? reset_by(endpoint, bytes, count) : NULL;
     if (id != NULL && id->grave != NULL) {
         kith__quic_grave_heard(id->grave, path);

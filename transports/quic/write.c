@@ -23,7 +23,7 @@ struct packet {
     ngtcp2_path *path;
     ngtcp2_pkt_info *info;
     uint8_t *out;
-    size_t room;
+    size_t room, usual; /* usual: what the path carries */
     ngtcp2_tstamp now;
     int lanes_are_out; /* for this packet: none has anything, or the connection takes no more */
 };
@@ -188,7 +188,7 @@ static int write_lane(struct packet *packet, ngtcp2_ssize *out)
     if (packet->lanes_are_out || (link->chunk.lane == NULL && !kith__quic_lane_next(link))) {
         return NOTHING;
     }
-    count = kith__quic_lane_vectors(link, vectors);
+    count = kith__quic_lane_vectors(link, vectors, packet->usual);
     rv = ngtcp2_conn_writev_stream(link->conn, packet->path, packet->info, packet->out,
                                    packet->room, &went, NGTCP2_WRITE_STREAM_FLAG_MORE,
                                    link->chunk.lane->stream, vectors, count, packet->now);
@@ -216,6 +216,11 @@ static ngtcp2_ssize write_packet(struct packet *packet)
     struct kith__quic_link *link = packet->link;
     ngtcp2_ssize bytes = 0;
     int did = MORE;
+    if (link->chunk.lane != NULL && kith__quic_lane_left(link) < packet->usual) {
+        /* What is left of it begins the next chunk: ngtcp2 puts nothing into the last 256 bytes of
+         * a packet, and a short one ends the batch. */
+        kith__quic_lane_settle(link);
+    }
     while (did == MORE && link->stage == KITH__QUIC_UP && !kith__quic_is_over(link)) {
         did = NOTHING;
         if (link->chunk.lane == NULL) {
@@ -337,7 +342,13 @@ void kith__quic_write(struct kith__quic_link *link)
     link->control.is_dry = link->datagrams_are_dry = 0;
     while (allowed > 0 && !kith__quic_is_over(link) && !kith__quic_socket_is_full(link->socket)) {
         uint8_t *out = batch.bytes + batch.count;
-        struct packet packet = {link, &path.path, &info, out, (size_t)(end - out), now, 0};
+        struct packet packet = {.link = link,
+                                .path = &path.path,
+                                .info = &info,
+                                .out = out,
+                                .room = (size_t)(end - out),
+                                .usual = batch.usual,
+                                .now = now};
         if (packet.room < batch.usual) {
             send_batch(&batch);
             batch.bytes = endpoint->sending;
