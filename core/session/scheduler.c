@@ -157,9 +157,18 @@ static void fill(struct kith_conn *conn, struct sheet *sheet)
     }
 }
 
+/* Where datagrams are frames of a stream, there is room for them when it is asked for bytes. */
+static void tell_of_datagrams(struct kith_conn *conn)
+{
+    if ((conn->driver->capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
+        kith_datagrams_tell(conn, KITH_DATAGRAM_BYTES_MAX);
+    }
+}
+
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
 {
     struct sheet sheet = {.to = kith_writer_of(out, room)};
+    tell_of_datagrams(conn);
     fill(conn, &sheet);
     if (kith_conn_is_in_use(conn)) {
         kith_peer_tell_writable(conn->peer); /* what was sent once more is not kept any longer */
@@ -186,4 +195,5 @@ void kith_schedule_done(struct kith_conn *conn)
         }
         kith_peer_tell_writable(conn->peer);
     }
+    tell_of_datagrams(conn);
 }

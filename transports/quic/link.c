@@ -100,8 +100,6 @@ static void finish(struct kith__quic_link *link)
     kith__quic_conn_free(link);
     kith__quic_lanes_free(link);
     kith__quic_control_free(link);
-    kith_free(env, link->datagram);
-    link->datagram = NULL;
     kith__quic_link_place(link, NULL);
     link->stage = KITH__QUIC_OVER;
     kith_up_down(&link->base, link->reason, link->detail);
