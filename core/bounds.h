@@ -71,6 +71,11 @@ enum {
     /* Waiting on one link: more than that is late already. */
     KITH_DATAGRAM_QUEUE_BYTES_MAX = 64 * 1024,
 
+    /* Datagrams go before messages, which a sender that never ceases would keep from going at all:
+       behind so many bytes of them messages that wait have a chunk, a fifth of what the link
+       carries. */
+    KITH_DATAGRAM_RUN_BYTES = 64 * 1024,
+
     /* ---- links ---- */
     /* Links that came in and are no peer's, per session: each holds up to 64 KiB and a handshake's
        CPU time. */

@@ -29,7 +29,8 @@
  *              stream
  *
  * A driver that can write serves them in that order: control until there is none, then datagrams,
- * then lanes; and looks at control again after each lane chunk.
+ * then lanes; and looks at control again after each lane chunk. Behind KITH_DATAGRAM_RUN_BYTES of
+ * datagrams lanes that can go have a chunk first.
  *
  * On a link with MANY_LANES control and lanes do not wait for each other, nor do two lanes: bytes
  * of a lane may come before the control frame that was sent before them. The core copes.

@@ -138,6 +138,17 @@ static void write_lanes(struct kith_conn *conn, struct sheet *sheet)
     }
 }
 
+/* Where messages wait as well they have a part of each sheet. */
+static void write_datagrams(struct kith_conn *conn, struct kith_writer *to)
+{
+    int alone = (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 ||
+                kith_schedule_channel(conn) < 0;
+    size_t kept = alone ? 0 : to->left / 5;
+    to->left -= kept;
+    kith_datagrams_write(conn, to);
+    to->left += kept;
+}
+
 static void fill(struct kith_conn *conn, struct sheet *sheet)
 {
     struct kith_writer *to = &sheet->to;
@@ -148,7 +159,7 @@ static void fill(struct kith_conn *conn, struct sheet *sheet)
         unsigned capabilities = conn->driver->capabilities;
         write_credits(conn->peer, to);
         if ((capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
-            kith_datagrams_write(conn, to);
+            write_datagrams(conn, to);
         }
         if ((capabilities & KITH_DRIVER_MANY_LANES) == 0) {
             write_lanes(conn, sheet);

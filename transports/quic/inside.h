@@ -232,7 +232,10 @@ struct kith__quic_link {
     struct kith__quic_control control;
     struct kith_node lanes, old_lanes, arrivals; /* old: since the lanes were ended in this turn */
     struct kith__quic_chunk chunk;
-    size_t datagram_max; /* as long as a turn writes */
+    size_t datagram_run;        /* bytes, since lanes had a chunk or none to send */
+    size_t datagram_max;        /* as long as a turn writes */
+    uint8_t is_writing;         /* packets are being made */
+    uint8_t is_woken_meanwhile; /* the core has more since the last of them was begun */
 
     char remote[KITH__NET_ADDRESS_BYTES], local[KITH__NET_ADDRESS_BYTES];
     char name[KITH_URL_BYTES_MAX];

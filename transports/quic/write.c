@@ -133,6 +133,7 @@ static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
         return MORE;
     }
     if (went) {
+        link->datagram_run += next.count;
         kith_up_datagram_took(&link->base);
     }
     return step(rv, out);
@@ -167,6 +168,7 @@ static int write_lane(struct packet *packet, ngtcp2_ssize *out)
                                    packet->room, &went, NGTCP2_WRITE_STREAM_FLAG_MORE,
                                    link->chunk.lane->stream, vectors, count, packet->now);
     if (went > 0) {
+        link->datagram_run = 0;
         kith__quic_lane_went(link, (size_t)went);
     }
     if (rv == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
@@ -182,6 +184,12 @@ static int write_lane(struct packet *packet, ngtcp2_ssize *out)
     return step(rv, out);
 }
 
+/* The datagrams do not end, and lanes have had nothing for long. */
+static int is_lanes_turn(const struct kith__quic_link *link)
+{
+    return link->datagram_run >= KITH_DATAGRAM_RUN_BYTES;
+}
+
 /* ---- packets ----------------------------------------------------------------------------- */
 
 /* The length of the packet; 0: there is none to send now. */
@@ -190,16 +198,21 @@ static ngtcp2_ssize write_packet(struct packet *packet)
     struct kith__quic_link *link = packet->link;
     ngtcp2_ssize bytes = 0;
     int did = MORE;
+    link->is_woken_meanwhile = 0;
     while (did == MORE && link->stage == KITH__QUIC_UP && !kith__quic_is_over(link)) {
         did = NOTHING;
         if (link->chunk.lane == NULL) {
             did = write_control(packet, &bytes);
         }
-        if (did == NOTHING && link->chunk.lane == NULL) {
+        if (did == NOTHING && link->chunk.lane == NULL && !is_lanes_turn(link)) {
             did = write_datagram(packet, &bytes);
         }
         if (did == NOTHING) {
             did = write_lane(packet, &bytes);
+        }
+        if (did == NOTHING && is_lanes_turn(link)) {
+            link->datagram_run = 0; /* they have nothing, or may not */
+            did = MORE;
         }
     }
     if (did == 0) {
@@ -310,6 +323,7 @@ void kith__quic_write(struct kith__quic_link *link)
     batch.usual = ngtcp2_conn_get_path_max_tx_udp_payload_size2(link->conn);
     link->control.is_dry = link->datagrams_are_out = 0;
     link->datagram_max = kith__quic_datagram_max(&link->base);
+    link->is_writing = 1;
     while (allowed > 0 && !kith__quic_is_over(link) && !kith__quic_socket_is_full(link->socket)) {
         uint8_t *out = batch.bytes + batch.count;
         struct packet packet = {link, &path.path, &info, out, (size_t)(end - out), now, 0};
@@ -327,6 +341,10 @@ void kith__quic_write(struct kith__quic_link *link)
     }
     kith__quic_lane_settle(link);
     send_batch(&batch);
+    link->is_writing = 0;
+    if (link->is_woken_meanwhile && allowed > 0) {
+        kith__quic_link_wake(link);
+    }
     ngtcp2_conn_update_pkt_tx_time(link->conn, now);
     if (bytes < 0) {
         kith__quic_explain(link, (int)bytes);
