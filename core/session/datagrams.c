@@ -158,6 +158,9 @@ static int has_room(struct kith_conn *conn, size_t room)
     if ((!here && !elsewhere) || kith_mutant(NO_ROOM)) {
         return 0;
     }
+    if (peer->leave.waiting || conn->session->state != KITH_SESSION_OPEN) {
+        return 0; /* nothing would be taken any more */
+    }
     (void)next_of(conn, room);
     here = here && conn->datagram_bytes <= low;
     elsewhere = elsewhere && atomic_load(&peer->datagrams_reserved) <= low;
