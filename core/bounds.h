@@ -31,8 +31,11 @@ enum {
     /* ---- frames ---- */
     /* The largest there can ever be is ADOPT with 1024 lanes of 4 varints. */
     KITH_FRAME_BODY_BYTES_MAX = 32 * 1024,
-    /* Data of one DATA frame: what an urgent message waits for at most; one TLS record. */
+    /* Data of one DATA frame where other channels wait that are as urgent: what one turn is worth.
+       One TLS record. */
     KITH_CHUNK_BYTES_MAX = 16 * 1024,
+    /* Where none waits. As much as others take; more than a driver pulls at once it never is. */
+    KITH_CHUNK_ALONE_BYTES_MAX = 64 * 1024,
     /* What an unauthenticated stranger can make us hold. */
     KITH_AUTH_BYTES_MAX = 1024,
     /* Name, endpoints, invitation context. */
@@ -43,6 +46,10 @@ enum {
     KITH_LEND_BYTES_MIN = 2048,
     /* Taken from others: 64 KiB of data and its head. */
     KITH_DATA_BODY_BYTES_MAX = 64 * 1024 + 17,
+    /* Data that a driver reads to where it belongs instead of having it copied there: of messages
+       that are so large, and so much of them. Of smaller ones several come with one read. */
+    KITH_PLACE_MESSAGE_BYTES_MIN = 48 * 1024,
+    KITH_PLACE_BYTES_MIN = 1024,
     /* Messages that the application keeps: small ones cost more to keep than their bytes say. */
     KITH_HELD_PER_CHANNEL_MAX = 1024,
 

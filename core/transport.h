@@ -273,6 +273,11 @@ void kith_up_pull_slices(struct kith_link *link, uint8_t *out, size_t room, size
                          struct kith_pulled *pulled);
 void kith_up_pulled(struct kith_link *link);
 
+/* Where the next bytes of the control stream belong: how many at most, 0 where it is all the same.
+ * A driver that reads them there, and gives them to kith_up_rx() as the very next thing that
+ * happens to the session, spares a copy. */
+size_t kith_up_rx_place(struct kith_link *link, uint8_t **place);
+
 /* Bytes of the control stream that came, in order, one or more. Borrowed for the call. After
  * close() the core ignores them. */
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count);

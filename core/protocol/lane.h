@@ -233,6 +233,12 @@ enum kith_lane_verdict
 kith_lane_rx_data(struct kith_lane_rx *lane, uint64_t offset, const uint8_t *bytes, size_t count,
                   int (*message)(void *user, const uint8_t *bytes, size_t count), void *user);
 
+/* Where the next bytes, which begin at offset and of which so many come, belong: their number there,
+ * 0 where they had better come as they are. Read there and given to kith_lane_rx_data() next they
+ * need no copy; until then nothing else may be done with the lane. */
+size_t kith_lane_rx_place(struct kith_lane_rx *lane, uint64_t offset, uint64_t count,
+                          uint8_t **place);
+
 /* Inside message(): keeps that message beyond its return. NULL without memory, or when it is held
  * already. */
 struct kith_held *kith_lane_rx_hold(struct kith_lane_rx *lane);

@@ -245,7 +245,8 @@ int kith_held_free(struct kith_held *held)
     return 1;
 }
 
-/* Memory grows with what has come, never ahead of it: a length alone costs nothing. */
+/* Memory grows with what has come, or is under way in the frame that is being read: a message's
+ * length alone costs nothing. */
 static int reserve(struct kith_lane_rx *lane, size_t count)
 {
     size_t need = lane->body_count + count, room = lane->body_room;
@@ -265,6 +266,35 @@ static int reserve(struct kith_lane_rx *lane, size_t count)
     lane->body = body;
     lane->body_room = room;
     return 1;
+}
+
+static int put_into_body(struct kith_lane_rx *lane, const uint8_t *bytes, size_t count)
+{
+    if (lane->body == NULL || bytes != lane->body + lane->body_count) { /* not placed there */
+        if (!reserve(lane, count)) {
+            return 0;
+        }
+        memcpy(lane->body + lane->body_count, bytes, count);
+    }
+    assert(lane->body_count + count <= lane->body_room);
+    lane->body_count += count;
+    return 1;
+}
+
+size_t kith_lane_rx_place(struct kith_lane_rx *lane, uint64_t offset, uint64_t count,
+                          uint8_t **place)
+{
+    uint64_t left = lane->in_record ? lane->record_bytes - lane->body_count : 0;
+    if (offset != lane->received || lane->limit - offset < count ||
+        lane->record_bytes < KITH_PLACE_MESSAGE_BYTES_MIN) {
+        return 0;
+    }
+    count = count < left ? count : left;
+    if (count < KITH_PLACE_BYTES_MIN || !reserve(lane, (size_t)count)) {
+        return 0;
+    }
+    *place = lane->body + lane->body_count;
+    return (size_t)count;
 }
 
 /* Takes one byte of a record's length; most lengths are 1 or 2. */
@@ -297,16 +327,14 @@ static enum kith_lane_verdict take(struct kith_lane_rx *lane, const uint8_t *byt
         }
         part = lane->record_bytes - lane->body_count;
         part = part < count ? part : count;
-        if (lane->body_count == 0 && part == lane->record_bytes) {
+        if (lane->body == NULL && part == lane->record_bytes) {
             /* All of it is here: no copy. */
             lane->received += part;
             verdict = finish_record(lane, bytes, message, user);
         } else {
-            if (!reserve(lane, part)) {
+            if (!put_into_body(lane, bytes, part)) {
                 return KITH_LANE_NOMEM;
             }
-            memcpy(lane->body + lane->body_count, bytes, part);
-            lane->body_count += part;
             lane->received += part;
             if (lane->body_count == lane->record_bytes) {
                 verdict = finish_record(lane, lane->body, message, user);

@@ -362,6 +362,16 @@ void kith_conn_heard(struct kith_conn *conn)
     conn->pings_unanswered = 0;
 }
 
+size_t kith_up_rx_place(struct kith_link *link, uint8_t **place)
+{
+    struct kith_conn *conn = link->conn;
+    const struct kith_decoder *decoder = &conn->decoder;
+    if (conn->state != KITH_CONN_AUTHENTICATED || decoder->state != KITH_DECODE_DATA) {
+        return 0;
+    }
+    return kith_peer_place(conn, decoder->lane, decoder->offset, decoder->left, place);
+}
+
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
 {
     struct kith_conn *conn = link->conn;

@@ -294,6 +294,15 @@ void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, cons
     }
 }
 
+size_t kith_peer_place(struct kith_conn *conn, uint64_t lane, uint64_t offset, uint64_t count,
+                       uint8_t **place)
+{
+    if (!kith_conn_is_in_use(conn) || lane >= KITH_CHANNEL_COUNT) {
+        return 0;
+    }
+    return kith_lane_rx_place(&conn->peer->rx[lane], offset, count, place);
+}
+
 void kith_peer_settle(void *user, uint64_t ticket)
 {
     struct kith_peer *peer = user;

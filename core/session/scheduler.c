@@ -39,11 +39,12 @@ static void write_credits(struct kith_peer *peer, struct kith_writer *to)
     }
 }
 
-static void write_data(struct kith_lane_tx *lane, unsigned channel, struct kith_writer *to)
+static void write_data(struct kith_lane_tx *lane, unsigned channel, size_t chunk,
+                       struct kith_writer *to)
 {
     uint64_t ready = kith_lane_tx_ready(lane);
     size_t most = to->left - KITH_FRAME_HEAD_BYTES_MAX - KITH_DATA_HEAD_BYTES_MAX;
-    size_t count = ready < KITH_CHUNK_BYTES_MAX ? (size_t)ready : KITH_CHUNK_BYTES_MAX;
+    size_t count = ready < chunk ? (size_t)ready : chunk;
     count = count < most ? count : most;
     kith_write_data_head(to, channel, lane->sent, 0, count);
     count = kith_lane_tx_take(lane, to->at, count);
@@ -69,13 +70,13 @@ static size_t left_in_all(const struct sheet *sheet)
 }
 
 /* 0: not worth it, or too many pieces; the bytes are to be copied. */
-static int lend_data(struct kith_lane_tx *lane, unsigned channel, struct sheet *sheet)
+static int lend_data(struct kith_lane_tx *lane, unsigned channel, size_t chunk, struct sheet *sheet)
 {
     struct kith_pulled *pulled = sheet->pulled;
     struct kith_slice slices[KITH_LEND_SLICES_MAX];
     size_t slice_count, count;
     size_t most = left_in_all(sheet) - KITH_FRAME_HEAD_BYTES_MAX - KITH_DATA_HEAD_BYTES_MAX;
-    most = most < KITH_CHUNK_BYTES_MAX ? most : KITH_CHUNK_BYTES_MAX;
+    most = most < chunk ? most : chunk;
     count = kith_lane_tx_peek(lane, slices, KITH_LEND_SLICES_MAX, most, &slice_count);
     if (count < slice_count * KITH_LEND_BYTES_MIN ||
         pulled->slice_count + slice_count + 2 > KITH_PULL_SLICES_MAX) {
@@ -123,6 +124,20 @@ int kith_schedule_channel(const struct kith_conn *conn)
     return best;
 }
 
+/* What that channel may send before another one has its turn. */
+static size_t chunk_of(const struct kith_conn *conn, unsigned channel)
+{
+    const struct kith_peer *peer = conn->peer;
+    const uint8_t *priority = conn->session->config.channel_priority;
+    for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
+        if (i != channel && priority[i] == priority[channel] &&
+            (conn->lanes_blocked >> i & 1) == 0 && kith_lane_tx_ready(&peer->tx[i]) > 0) {
+            return KITH_CHUNK_BYTES_MAX;
+        }
+    }
+    return KITH_CHUNK_ALONE_BYTES_MAX;
+}
+
 /* A chunk at a time, while there is room worth a frame. */
 static void write_lanes(struct kith_conn *conn, struct sheet *sheet)
 {
@@ -131,9 +146,10 @@ static void write_lanes(struct kith_conn *conn, struct sheet *sheet)
     while (sheet->to.left >= 2 * (KITH_FRAME_HEAD_BYTES_MAX + KITH_DATA_HEAD_BYTES_MAX) &&
            (channel = kith_schedule_channel(conn)) >= 0) {
         struct kith_lane_tx *lane = &peer->tx[channel];
+        size_t chunk = chunk_of(conn, (unsigned)channel);
         peer->next_channel = ((unsigned)channel + 1) % KITH_CHANNEL_COUNT;
-        if (sheet->pulled == NULL || !lend_data(lane, (unsigned)channel, sheet)) {
-            write_data(lane, (unsigned)channel, &sheet->to);
+        if (sheet->pulled == NULL || !lend_data(lane, (unsigned)channel, chunk, sheet)) {
+            write_data(lane, (unsigned)channel, chunk, &sheet->to);
         }
     }
 }

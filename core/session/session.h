@@ -645,6 +645,9 @@ void kith_peer_settle(void *peer, uint64_t ticket);
 struct kith_peer *kith_peer_by_key(const struct kith_session *session, const uint8_t *key);
 void kith_peer_data(struct kith_conn *conn, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count, int fin);
+/* Where the next bytes of a DATA frame belong; see kith_lane_rx_place(). */
+size_t kith_peer_place(struct kith_conn *conn, uint64_t lane, uint64_t offset, uint64_t count,
+                       uint8_t **place);
 void kith_peer_credit(struct kith_conn *conn, const uint8_t *body, size_t length);
 void kith_peer_blocked(struct kith_conn *conn, const uint8_t *body, size_t length);
 /* Memory of its lanes was freed: tells the application where it waits for that. */

@@ -48,6 +48,7 @@ struct conn *up_enter(struct kith_link *link, const char *what)
     enter(what);
     CHECK(conn->link == link, "%s about a link that is freed", what);
     CHECK(conn->downs == 0, "%s after kith_up_down()", what);
+    conn->placed = 0; /* it was for the very next thing */
     return conn;
 }
 
@@ -519,11 +520,36 @@ void kith_up_pulled(struct kith_link *link)
     up_leave(conn, AT_PULL);
 }
 
+static uint8_t place_bytes[128 * 1024];
+
+/* Of all sizes, and none each third time. */
+size_t kith_up_rx_place(struct kith_link *link, uint8_t **place)
+{
+    struct conn *conn = up_enter(link, "kith_up_rx_place()");
+    unsigned number = conn->asked_place++;
+    CHECK(conn->state == CONN_UP, "kith_up_rx_place() before kith_up_link()");
+    memset(place_bytes, 0x5a, sizeof place_bytes);
+    calls_up--;
+    conn->placed =
+        number % 3 == 0 || conn->closing ? 0 : 1 + number * 7919 % (sizeof place_bytes - 1);
+    *place = place_bytes + sizeof place_bytes - conn->placed;
+    return conn->placed;
+}
+
+static int is_in_place(const uint8_t *bytes)
+{
+    return bytes >= place_bytes && bytes < place_bytes + sizeof place_bytes;
+}
+
 void kith_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
 {
+    size_t placed = ((struct conn *)link->conn)->placed;
     struct conn *conn = up_enter(link, "kith_up_rx()");
     CHECK(conn->state == CONN_UP, "kith_up_rx() before kith_up_link()");
     CHECK(count > 0, "kith_up_rx() of nothing");
+    CHECK(!is_in_place(bytes) ||
+              (count <= placed && bytes == place_bytes + sizeof place_bytes - placed),
+          "%zu bytes in a place for %zu, or in one that is not theirs any more", count, placed);
     if (!conn->closing) {
         CHECK(conn->core->content_free ||
                   pattern_is(control_pattern(!conn->dialled, conn->came), bytes, count),

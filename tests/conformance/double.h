@@ -106,6 +106,8 @@ struct conn {
 
     uint64_t offered, pulled, came; /* of the control stream */
     int lends;                      /* until kith_up_pulled() */
+    unsigned asked_place;           /* how often */
+    size_t placed;                  /* where the last thing was to give a place: how much of it */
     size_t bite;                    /* given per pull at most, 0 = what there is room for */
     int asked_writable;             /* for what datagrams go with, when it could write */
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A D-Bus and an Avahi daemon of a case's own, inside a machine of network.py. The ones of the system that
 runs the tests are neither used nor noticed."""
+import re
 import shutil
 import subprocess
 
-from harness import Failure, Skipped
+from harness import Failure, Skipped, until
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -65,6 +66,14 @@ class Daemon:
 
     def tool(self, name, *arguments):
         return self.case.start(*self.inside(), name, *arguments)
+
+    def until_resolved(self, kind, pattern):
+        """Waits for a line of avahi-browse, which asks for details once and gives up after a few seconds."""
+        def is_resolved():
+            browser = self.tool("avahi-browse", "--parsable", "--resolve", "--terminate", kind)
+            browser.wait_exit()
+            return any(re.search(pattern, line) for line in browser.stdout)
+        until(f"a service like {pattern!r}", is_resolved)
 
     def ask(self, *arguments):
         done = subprocess.run([*self.inside(), "dbus-send", "--system", "--print-reply=literal", *arguments],

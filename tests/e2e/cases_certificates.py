@@ -411,7 +411,7 @@ def questions_at_a_terminal(c):
     url = f"wss://127.0.0.1:{free_port()}"
     alice = person(c, "alice", "--listen", url, "--ca", root.file, *one.options())
     alice.expect_said(CLOCK + r"\* listening: .*--cert FILE --cert-key FILE")
-    own = [re.sub(CLOCK, "", line) for line in alice.above() if re.search(r"(SHA-256|\* ) +[0-9a-f ]{39}$", line)]
+    own = [re.sub(CLOCK, "", line) for line in alice.drawn(alice.above) if re.search(r"(SHA-256|\* ) +[0-9a-f ]{39}$", line)]
     check(grouped("".join(own).replace("SHA-256", "")) == one.sha256(), f"its own fingerprint: {own}")
     bob = c.chat("bob", "--connect", url, "--ca", root.file, *two.options())
     alice.expect_below("1 connected")
@@ -420,7 +420,7 @@ def questions_at_a_terminal(c):
     alice.expect_said(CLOCK + r"\* question 1: 127\.0\.0\.1:\d+, who dials you, shows the certificate of$")
     alice.expect_below("1 question")
     alice.expect_said("say /accept 1, else")
-    text = "\n".join(alice.above())
+    text = "\n".join(alice.drawn(alice.above))
     shown = re.search(r"SHA-256 +((?:[0-9a-f]{4} ?){8})\n\S+ \* +((?:[0-9a-f]{4} ?){8})\n",
                       text[text.index("question 1:"):])
     check(shown and grouped(shown[1] + shown[2]) == three.sha256(), f"the fingerprint: {text}")

@@ -11,7 +11,7 @@ import time
 
 from cases_guests import turned_away
 from cases_talk import pair
-from harness import DEADLINE_S, case, check, free_port, long_case
+from harness import DEADLINE_S, case, check, free_port, long_case, standing_still
 from wire import Wire
 
 WS, WSS = "ws", "wss"
@@ -63,12 +63,12 @@ def cut_under_load(c, scheme, lines, cuts, topology=("server", "client")):
             chat.start_writing(piece, then_close=False)
         sent = min(sent + part, len(texts))
         for one, other in ((alice, "bob"), (bob, "alice")):
-            one.wait(f"{sent} lines of {other}", lambda: len(one.heard.get(other, ())) >= sent)
+            one.wait_texts(other, sent)
     wire.leave_alone()
     alice.expect_texts("bob", texts)
     bob.expect_texts("alice", texts)
     for one, other in ((alice, "bob"), (bob, "alice")):
-        one.wait("every receipt", lambda: len(one.of_kind.get("delivered", ())) >= lines)
+        one.wait_all(lines, "delivered")
         check(sorted(e["ticket"] for e in one.all("delivered")) == list(range(1, lines + 1)),
               f"{one.name} has other receipts than one for each line")
         check_stayed(one, other)
@@ -304,7 +304,8 @@ def stopped_beyond_the_deadline(c):
 @case
 def stopped_beyond_the_window(c):
     """Given up, and when it goes on the two begin anew."""
-    alice, bob = pair(c, c.new_key(), "--deadline", "1", "--resume-window", "1", "--redial")
+    # Together more than any of the two stands still by itself.
+    alice, bob = pair(c, c.new_key(), "--deadline", "3", "--resume-window", "3", "--redial")
     stop_until(bob, alice, "departed")
     bob.send_signal(signal.SIGCONT)
     for one, other in ((alice, "bob"), (bob, "alice")):
@@ -366,9 +367,11 @@ def restarted(c, is_wire_held):
         one.expect_peer(other)
     if is_wire_held:
         wire.hold()  # alice hears nothing of the end of her link
-    bob.send_signal(signal.SIGKILL)
-    bob.wait_exit()
-    bob = c.chat("bob", *options, key=key)
+    with standing_still(alice, carol):
+        bob.send_signal(signal.SIGKILL)
+        bob.wait_exit()
+        bob = c.chat("bob", *options, key=key)
+        bob.url()
     for chat in (alice, carol):
         is_restart(chat, "bob", own)
         bob.expect_peer(chat.name)
@@ -428,12 +431,11 @@ def killed_under_load(c, life_count, lines):
                             then_close=False)
         said += lines
         enough = chance.randrange(1, lines // 2)
-        bob.wait("some of it", lambda: len(bob.texts("alice")) >= enough)
+        bob.wait_texts("alice", enough)
         if number < life_count - 1:
             bob.send_signal(signal.SIGKILL)
             bob.wait_exit()
-    alice.wait("the fate of every line",
-               lambda: len(alice.all("delivered")) + len(alice.all("undelivered")) >= said)
+    alice.wait_all(said, "delivered", "undelivered")
     fates = [e["ticket"] for e in alice.all("delivered") + alice.all("undelivered")]
     check(sorted(fates) == list(range(1, said + 1)), "a line has no fate, or two")
     gone = [e["reason"] for e in alice.all("peer", name="bob", state="departed")]
@@ -456,10 +458,11 @@ def killed_and_restarted_under_load_long(c):
     killed_under_load(c, 20, 3000)
 
 
-@case
-def a_copy_of_an_identity(c):
-    """The one that was there stays, undisturbed, and the other is told why it may not."""
-    key = c.new_key()
+COPY_TRIES = 5
+
+
+def is_copy_refused(c, key):
+    """False where bob was taken for one who is gone: he has a second to answer."""
     alice = c.chat("alice", key=key)
     options = "--identity", "bob.id", "--connect", alice.url()
     bob = c.chat("bob", *options, key=key)
@@ -467,6 +470,9 @@ def a_copy_of_an_identity(c):
     alice.expect_peer("bob")
     for _ in range(2):
         copy = c.chat("copy", *options, key=key)
+        copy.wait("an answer", lambda: copy.all("dial", state="failed") + copy.all("peer"))
+        if copy.all("peer"):
+            return False
         failed = copy.expect("dial", state="failed")
         check(failed["reason"] == "ID_IN_USE", f"{failed}")
         copy.expect_exit(1)
@@ -478,26 +484,40 @@ def a_copy_of_an_identity(c):
     check_undisturbed(bob, "alice")
     bob.leave()
     alice.leave()
+    return True
+
+
+@case
+def a_copy_of_an_identity(c):
+    """The one that was there stays, undisturbed, and the other is told why it may not. A busy machine may
+    keep the first from answering once, not each time."""
+    key = c.new_key()
+    check(any(is_copy_refused(c, key) for _ in range(COPY_TRIES)), "the copy got in each time")
 
 
 # ---- a server and its clients -----------------------------------------------------------------------
 
 def with_clients(c, key, server_options):
-    url = f"wss://127.0.0.1:{free_port()}"
-    options = "--topology", "server", "--listen", url, *server_options
+    """The clients' way to the server is a wire: where it is not there they are cut off, not refused, and go
+    on as long as its start may take."""
+    port = free_port()
+    wire = Wire(port)
+    url = f"wss://127.0.0.1:{wire.port}"
+    options = "--topology", "server", "--listen", f"wss://127.0.0.1:{port}", *server_options
     server = c.chat("server", *options, key=key)
+    server.url()
     clients = [c.chat(f"client{i}", "--topology", "client", "--redial", "--connect", url, key=key)
                for i in range(3)]
     for client in clients:
         client.expect_peer("server")
         server.expect_peer(client.name)
-    return server, clients, options
+    return server, clients, options, wire
 
 
 @case
 def clients_see_the_server_alone(c):
     key = c.new_key()
-    server, clients, _ = with_clients(c, key, ())
+    server, clients, _, wire = with_clients(c, key, ())
     check(server.expect("open")["topology"] == "server", "another topology")
     clients[0].say("hello")
     server.expect_texts("client0", ["hello"])
@@ -507,11 +527,12 @@ def clients_see_the_server_alone(c):
         check(len(client.all("peer")) == 1 and not client.all("listening"), f"{client.all('peer')}")
     for chat in (*clients, server):
         chat.leave()
+    wire.close()
 
 
 def server_restarts(c, server_options, reason):
     key = c.new_key()
-    server, clients, options = with_clients(c, key, server_options)
+    server, clients, options, wire = with_clients(c, key, server_options)
     server.send_signal(signal.SIGKILL)
     server.wait_exit()
     for client in clients:
@@ -526,6 +547,7 @@ def server_restarts(c, server_options, reason):
         client.expect_texts("server", ["here again"])
     for chat in (*clients, server):
         chat.leave()
+    wire.close()
 
 
 @case

@@ -10,9 +10,10 @@ from wire import Wire
 
 
 def pair_by_wire(c, key, *options):
-    alice = c.chat("alice", *options, key=key)
+    """A client listens nowhere: there is no way to bob but the wire, whoever of the two dials first."""
+    alice = c.chat("alice", "--topology", "server", *options, key=key)
     wire = Wire(alice.port())
-    bob = c.chat("bob", "--connect", f"wss://127.0.0.1:{wire.port}", *options, key=key)
+    bob = c.chat("bob", "--topology", "client", "--connect", f"wss://127.0.0.1:{wire.port}", *options, key=key)
     alice.expect_peer("bob")
     bob.expect_peer("alice")
     return alice, bob, wire

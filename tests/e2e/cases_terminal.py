@@ -28,7 +28,13 @@ def with_bob(c, *options, name="bob", **more):
 def said_by(terminal, label):
     """What was said by whoever is shown so, in its order."""
     pattern = re.compile(CLOCK + re.escape(label) + " (.*)")
-    return [match[1] for match in map(pattern.search, terminal.above()) if match]
+    return [match[1] for match in map(pattern.search, terminal.drawn(terminal.above)) if match]
+
+
+def check_cursor(terminal, text):
+    """What stands left of the cursor."""
+    seen = terminal.drawn(terminal.before_cursor)
+    check(seen == text, f"the cursor: {seen!r}")
 
 
 def leave_all(*chats):
@@ -49,8 +55,8 @@ def typing_while_messages_arrive(c):
     alice.wait("all messages", lambda: alice.is_drawn() and len(said_by(alice, "<bob>")) == 200)
     alice.expect_typed("half a sentence")
     check(said_by(alice, "<bob>") == texts, "other messages are shown than were sent")
-    check(alice.before_cursor() == "> half a sentence", f"the cursor: {alice.before_cursor()!r}")
-    odd = [line for line in alice.above() if not re.match(CLOCK + r"(<bob> message \d|\* )", line)]
+    check_cursor(alice, "> half a sentence")
+    odd = [line for line in alice.drawn(alice.above) if not re.match(CLOCK + r"(<bob> message \d|\* )", line)]
     check(not odd, f"the typed line was left among the messages: {odd[:3]}")
     alice.expect_below(r"^1 connected \| bob wss identity( [\d.]+ ms)?$")
     alice.type("\r")
@@ -103,7 +109,7 @@ def editing_letters(c):
     alice.expect_typed("añ漢字" + family + "z")
     alice.type(BACKSPACE)
     alice.expect_typed("añ漢" + family + "z")
-    check(alice.before_cursor() == "> añ漢", f"the cursor: {alice.before_cursor()!r}")
+    check_cursor(alice, "> añ漢")
     alice.type(LEFT + DELETE)
     alice.expect_typed("añ" + family + "z")
     alice.type(END + BACKSPACE * 2)
@@ -125,13 +131,13 @@ def long_line(c):
     text = "".join(f"word{i} 漢字 " for i in range(60))
     alice.type(text)
     alice.wait("the end of the line", lambda: alice.is_drawn() and "word59" in alice.line())
-    check(alice.line().startswith(">…"), f"it does not say that there is more: {alice.line()!r}")
+    check(alice.drawn(alice.line).startswith(">…"), "it does not say that there is more")
     bob.say("meanwhile")
     alice.expect_said(CLOCK + "<bob> meanwhile$")
-    check("word59" in alice.line(), f"the line is gone: {alice.line()!r}")
+    check("word59" in alice.drawn(alice.line), "the line is gone")
     alice.type(HOME)
     alice.wait("its begin", lambda: alice.is_drawn() and alice.line().startswith("> word0 "))
-    check(alice.before_cursor() == "> ", f"the cursor: {alice.before_cursor()!r}")
+    check_cursor(alice, "> ")
     alice.type("\r")
     bob.expect_texts("alice", [text])
     leave_all(bob, alice)
@@ -172,10 +178,11 @@ def resize_terminal(c, reflows):
         alice.resize(columns, rows)
         bob.say(f"at {columns}")
         alice.expect_said(f"<bob> at {columns}$")
-        check(alice.line().startswith(">") and re.search("takes more|little more$", alice.line()),
-              f"{columns} columns: the line is {alice.line()!r}")
-        check(rows < 3 or alice.below().startswith("1 connected"), f"{columns}: {alice.below()!r}")
-        debris = [line for line in alice.above() if not re.match(CLOCK, line)]
+        line, below, above = alice.drawn(lambda: (alice.line(), alice.below(), alice.above()))
+        check(line.startswith(">") and re.search("takes more|little more$", line),
+              f"{columns} columns: the line is {line!r}")
+        check(rows < 3 or below.startswith("1 connected"), f"{columns}: {below!r}")
+        debris = [line for line in above if not re.match(CLOCK, line)]
         check(not debris, f"{columns} columns: rows were left behind: {debris}")
     shown = said_by(alice, "<bob>")
     check([text.split()[1] for text in shown[:20]] == [str(i) for i in range(20)],
@@ -390,7 +397,8 @@ def hostile_peer(c):
         heard = said_by(alice, shown)
         check(len(heard) == len(attacks), f"{name!r} is shown as {shown!r} {len(heard)} times")
         check(any("forged" in line for line in heard), "the forged line is its own")
-        check(not [line for line in alice.above() if re.match(CLOCK + "<bob> |<bob>", line)], "it was forged")
+        check(not [line for line in alice.drawn(alice.above)
+                   if re.match(CLOCK + "<bob> |<bob>", line)], "it was forged")
         alice.expect_typed("")
         mallory.leave()
         alice.expect_below("nobody is connected")
@@ -422,7 +430,7 @@ def private_messages(c):
     carol.expect_said("<bob> 57$")
     alice.wait("60 messages", lambda: len(re.findall(r"^.*bob(?:>| -> you\]) \d+$", "\n".join(alice.above()),
                                                      re.M)) == 60)
-    numbers = [int(line.split()[-1]) for line in alice.above() if re.search(r"bob(>| -> you\]) \d+$", line)]
+    numbers = [int(line.split()[-1]) for line in alice.drawn(alice.above) if re.search(r"bob(>| -> you\]) \d+$", line)]
     check(numbers == list(range(60)), f"another order: {numbers}")
     alice.type("/to bob secret\r")
     bob.expect("message", text="secret", channel=1)
@@ -480,12 +488,14 @@ def undelivered_on_a_terminal(c):
 
 @case
 def out_of_reach_on_the_status(c):
-    """Whoever is waited for is shown so, until he is back or the waiting is over."""
-    alice, bob, _, _ = with_bob(c)
-    bob.send_signal(signal.SIGKILL)
+    """Whoever is waited for is shown so, until he is back."""
+    alice, bob, _, _ = with_bob(c, "--deadline", "1")
+    bob.send_signal(signal.SIGSTOP)  # that he still listens keeps alice from giving him up
     alice.expect_below(r"^1 connected \| bob out of reach$")
     alice.expect_said(CLOCK + r"\* bob is out of reach")
-    alice.leave()
+    bob.send_signal(signal.SIGCONT)
+    alice.expect_below(r"^1 connected \| bob wss identity")
+    leave_all(bob, alice)
 
 
 @case

@@ -41,11 +41,17 @@ def found_and_met(c, pair, key):
     return transports
 
 
+TRIES = 5
+
+
 @discovers
 def quic_is_preferred(c):
+    """It has a quarter of a second before the WebSocket is tried as well. On a busy machine that may be too
+    short now and then; where it is not preferred it is too short each time."""
     with Pair() as pair:
         pair.up()
-        check(found_and_met(c, pair, c.new_key()) == {"quic"}, "over something else")
+        key = c.new_key()
+        check(any(found_and_met(c, pair, key) == {"quic"} for _ in range(TRIES)), "over something else")
 
 
 @discovers

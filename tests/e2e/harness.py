@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the end-to-end cases are made of: processes that are waited for by what they say, each wait
 with a deadline. Nothing here sleeps, and only processes that were started here are ever signalled."""
+import contextlib
 import itertools
 import json
 import os
@@ -149,6 +150,13 @@ def check(condition, message):
         raise Failure(message)
 
 
+def until(what, is_so):
+    """Asks again and again until it is so. For what nobody tells: asking is to take some time by itself."""
+    end = time.monotonic() + DEADLINE_S
+    while not is_so():
+        check(time.monotonic() < end, f"{what}: not in {DEADLINE_S} s")
+
+
 # ---- processes --------------------------------------------------------------------------------------
 
 class Process:
@@ -206,22 +214,26 @@ class Process:
     def stderr_text(self):
         return "\n".join(self.stderr)
 
-    def wait(self, what, find, deadline_s=None):
-        """Waits until find() gives something true, and gives it."""
-        end = time.monotonic() + (deadline_s or DEADLINE_S)
+    def wait(self, what, find, deadline_s=None, moves=None, look_again_s=1.0):
+        """Waits until find() gives something true, and gives it. moves: while that gives something else
+        now and then, nothing hangs, and the deadline is put off. look_again_s: how often to look at what
+        changes without a word of the process."""
+        begun, seen = time.monotonic(), None
         with self.changed:
             while True:
                 found = find()
                 if found:
                     return found
+                if moves is not None and moves() != seen:
+                    begun, seen = time.monotonic(), moves()
                 is_over = not any(reader.is_alive() for reader in self.readers)
-                left = end - time.monotonic()
+                left = begun + (deadline_s or DEADLINE_S) - time.monotonic()
                 if is_over:
                     # Its streams have ended: nothing more will be said.
                     raise Failure(f"{self.name} ended before {what}")
                 if left <= 0:
                     raise Failure(f"{self.name}: {what} did not happen in {deadline_s or DEADLINE_S} s")
-                self.changed.wait(min(left, 1.0))
+                self.changed.wait(min(left, look_again_s))
 
     def expect_line(self, pattern, stream="stdout", deadline_s=None):
         """Waits for a line that matches a regular expression; gives the match."""
@@ -233,9 +245,13 @@ class Process:
         return self.wait(f"a line on {stream} like {pattern!r}", find, deadline_s)
 
     def write(self, data):
-        """Writes to its input; a large amount needs start_writing()."""
-        self.popen.stdin.write(data)
-        self.popen.stdin.flush()
+        """Writes to its input; a large amount needs start_writing(). Whoever has ended by then hears it
+        no more: what is expected of it next tells whether it might."""
+        try:
+            self.popen.stdin.write(data)
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            pass
 
     def say(self, text):
         self.write(text.encode() + b"\n")
@@ -247,7 +263,7 @@ class Process:
                 self.write(data)
                 if then_close:
                     self.popen.stdin.close()
-            except (BrokenPipeError, ValueError):
+            except (BrokenPipeError, ValueError):  # it has ended, or was ended
                 pass
         writer = threading.Thread(target=work, daemon=True)
         self.writers.append(writer)
@@ -290,7 +306,7 @@ class Process:
             self.popen.kill()
         self.status = self.popen.wait()
         for reader in self.readers:
-            reader.join(5)
+            reader.join(DEADLINE_S)
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             try:
                 if stream:
@@ -348,13 +364,37 @@ class Chat(Process):
     def texts(self, sender):
         return list(self.heard.get(sender, ()))
 
-    def expect_texts(self, sender, texts, deadline_s=None):
+    def wait_texts(self, sender, count):
+        """Waits for so many messages. Many take their time; what may not take a minute is the next one."""
+        def heard():
+            return len(self.heard.get(sender, ()))
+        self.wait(f"{count} messages from {sender}", lambda: heard() >= count, moves=heard)
+
+    def wait_all(self, count, *kinds):
+        """Waits for so many events of these kinds together; likewise."""
+        def come():
+            return sum(len(self.of_kind.get(kind, ())) for kind in kinds)
+        self.wait(f"{count} × {' or '.join(kinds)}", lambda: come() >= count, moves=come)
+
+    def expect_texts(self, sender, texts):
         """Waits for as many messages, which must be exactly these, in this order."""
-        self.wait(f"{len(texts)} messages from {sender}",
-                  lambda: len(self.heard.get(sender, ())) >= len(texts), deadline_s)
+        self.wait_texts(sender, len(texts))
         got = self.texts(sender)
         check(got == texts, f"{self.name} got other messages from {sender} than were sent: "
                             f"{len(got)} instead of {len(texts)}, or in another order")
+
+
+@contextlib.contextmanager
+def standing_still(*processes):
+    """They find all at once what happens meanwhile. Where nobody listens at a peer's address for two seconds
+    it is gone, and how long a program takes to start is not for a case to say."""
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
 
 
 # ---- ports and sockets ------------------------------------------------------------------------------

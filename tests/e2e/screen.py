@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import termios
@@ -195,8 +196,10 @@ class Screen:
 class AtTerminal(Process):
     """A program at a terminal of its own, and a person who looks at it and types."""
 
-    def __init__(self, owner, name, argv, columns=80, rows=24, reflows=True, env=()):
+    def __init__(self, owner, name, argv, columns=80, rows=24, reflows=True, env=(), drawing_ends="\x1b8\x1b[?7h"):
+        """drawing_ends: with what every drawing of the program ends, and nothing else does."""
         self.screen = Screen(columns, rows, reflows)
+        self.drawing_ends = drawing_ends
         self.raw = ""
         self.owner, self.name, self.command = owner, name, " ".join(argv)
         self.stdout, self.stderr, self.writers = [], [], []
@@ -219,11 +222,12 @@ class AtTerminal(Process):
     def read_terminal(self):
         decoder = codecs.getincrementaldecoder("utf-8")("strict")
         while True:
-            try:
-                data = os.read(self.master, 65536)
-            except OSError:
-                data = b""
-            with self.changed:
+            select.select([self.master], [], [])
+            with self.changed:  # so that what was written is either read and on the screen, or still to be read
+                try:
+                    data = os.read(self.master, 65536)
+                except OSError:
+                    data = b""
                 try:
                     text = decoder.decode(data, not data)
                 except UnicodeDecodeError as error:
@@ -241,12 +245,30 @@ class AtTerminal(Process):
     def set_size(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def resize(self, columns, rows):
-        """The user draws at the window's edge. Gives what the program has written so far."""
-        with self.changed:
-            mark = len(self.raw)
+    def is_at_rest(self):
+        """It has drawn, all of that is on the screen, and it waits for something."""
+        if not self.is_drawn() or select.select([self.master], [], [], 0)[0]:
+            return False
+        try:
+            with open(f"/proc/{self.pid}/stat") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] == "S"
+        except FileNotFoundError:  # a system without
+            return True
+
+    def change_size(self, columns, rows):
+        """The user draws at the window's edge while the program is at rest: a drawing for the old size would
+        be broken by the new one, here as on every terminal. Gives what has been written so far."""
+        def change():
+            if not self.is_at_rest():
+                return None
             self.screen.resize(columns, rows)
             self.set_size(columns, rows)
+            return (len(self.raw),)
+        return self.wait("a rest", change, look_again_s=0.01)[0]
+
+    def resize(self, columns, rows):
+        """Likewise, and the program draws anew."""
+        mark = self.change_size(columns, rows)
         self.wait("drawing anew for another size", lambda: len(self.raw) > mark and self.is_drawn())
         return mark
 
@@ -260,8 +282,15 @@ class AtTerminal(Process):
     # ---- what is to be seen ----
 
     def is_drawn(self):
-        """No drawing is under way: the two rows end with these sequences."""
-        return self.raw.endswith("\x1b8\x1b[?7h")
+        """No drawing is under way."""
+        return self.raw.endswith(self.drawing_ends)
+
+    def drawn(self, read):
+        """Gives what read() does of a whole drawing: another one may be under way at any time, for times of
+        round trips in the lowest row alone."""
+        return self.wait("a whole drawing", lambda: self.is_drawn() and (read(),))[0]
+
+    # These four see what is there, be it half of a drawing: inside a wait() for is_drawn(), or by drawn().
 
     def line(self):
         """The row of the cursor: the prompt and what is typed."""
@@ -298,14 +327,14 @@ class AtTerminal(Process):
         return self.wait(f"a status like {pattern!r}", lambda: self.is_drawn() and re.search(
             pattern, self.below()))
 
-    def wait(self, what, find, deadline_s=None):
+    def wait(self, what, find, *arguments, **more):
         def find_or_end():
             found = find()
             if not found and self.popen.poll() is not None:
                 self.hang_up()  # then the reader ends, after it has read all
             return found
         try:
-            return super().wait(what, find_or_end, deadline_s)
+            return super().wait(what, find_or_end, *arguments, **more)
         except Failure as failure:
             shown = "\n".join(f"   | {line}" for line in self.screen.lines()[-30:])
             raise Failure(f"{failure}; the terminal shows (cursor in row {self.screen.y}, column "
@@ -334,7 +363,7 @@ class AtTerminal(Process):
             raise Failure(f"{self.name} did not end in {deadline_s or DEADLINE_S} s; the terminal shows "
                           f"{self.screen.lines()[-10:]}") from None
         self.hang_up()
-        self.readers[0].join(5)
+        self.readers[0].join(DEADLINE_S)
         return self.status
 
     def leave(self):
@@ -348,7 +377,7 @@ class AtTerminal(Process):
             self.popen.kill()
         self.status = self.popen.wait()
         self.hang_up()
-        self.readers[0].join(5)
+        self.readers[0].join(DEADLINE_S)
         os.close(self.master)
 
 

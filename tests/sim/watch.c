@@ -161,6 +161,13 @@ void sim_up_pulled(struct kith_link *link)
     sim_inspect_link(record->sim, link);
 }
 
+size_t sim_up_rx_place(struct kith_link *link, uint8_t **place)
+{
+    struct watched *record = enter(link, "kith_up_rx_place()");
+    SIM_CHECK(record->sim, record->is_up, "a place was asked for before the link was up");
+    return kith_up_rx_place(link, place);
+}
+
 void sim_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count)
 {
     struct watched *record = enter(link, "kith_up_rx()");

@@ -13,6 +13,7 @@ size_t sim_up_pull(struct kith_link *link, uint8_t *out, size_t room);
 void sim_up_pull_slices(struct kith_link *link, uint8_t *out, size_t room, size_t most,
                         struct kith_pulled *pulled);
 void sim_up_pulled(struct kith_link *link);
+size_t sim_up_rx_place(struct kith_link *link, uint8_t **place);
 void sim_up_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
 void sim_up_down(struct kith_link *link, kith_reason reason, const char *detail);
 int sim_up_lane_peek(struct kith_link *link, struct kith_lane_bytes *out);

@@ -68,6 +68,19 @@ static void run_ms(long ms)
     } while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < ms);
 }
 
+/* Until it was told to wait: from then on its own deadline ends nothing. Where that was over
+ * before, on a busy machine, the dial goes on by itself. */
+static void until_told(const struct party *party)
+{
+    const struct kith_node *conns = &party->session->conns;
+    for (uint64_t end_ms = party_deadline_ms();
+         kith_list_empty(conns) ||
+         KITH_CONTAINER(conns->next, struct kith_conn, node)->waits_told == 0;) {
+        cr_assert_lt(party_now_ms(), end_ms, "it was not told");
+        cr_assert_eq(kith_loop_step(loop, 10), KITH_OK);
+    }
+}
+
 Test(ask_wss, what_is_shown)
 {
     const struct kith_slice leaf = {bob_leaf.der, bob_leaf.der_bytes};
@@ -126,6 +139,7 @@ Test(ask_wss, no_at_once)
  * deadline of his own, waits because he is told to. */
 Test(ask_wss, an_answer_one_second_later)
 {
+    unsigned waiting, connected;
     open_as(&ada, "Ada", 1, 60000, &ada_leaf);
     ada.answer = 1;
     open_as(&cyd, "Cyd", 0, 60000, &cyd_leaf);
@@ -137,14 +151,17 @@ Test(ask_wss, an_answer_one_second_later)
     open_as(&bob, "Bob", 0, 60000, &bob_leaf);
     bob.session->config.handshake_ms = bench_deadline_ms(500);
     cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
-    party_until(loop, &ada.asked, 2);
+    until_told(&bob);
+    waiting = bob.waiting;
+    connected = ada.connected;
     for (unsigned i = 1; i <= 10; i++) {
         run_ms(bench_deadline_ms(100));
         cr_assert_eq(kith_send(ada.peer, 0, "tick", 4, NULL), KITH_OK);
         party_until(loop, &cyd.messages, i);
     }
-    cr_assert_eq(bob.ready + bob.failed + bob.waiting, 0);
-    cr_assert_eq(ada.connected, 1);
+    cr_assert_eq(bob.ready + bob.failed, 0);
+    cr_assert_eq(bob.waiting, waiting);
+    cr_assert_eq(ada.connected, connected);
     cr_assert_eq(kith_ask_answer(ada.ask, 1, NULL), KITH_OK);
     party_until(loop, &bob.ready, 1);
     party_until(loop, &ada.connected, 2);
@@ -152,12 +169,15 @@ Test(ask_wss, an_answer_one_second_later)
 
 Test(ask_wss, the_dialer_asks)
 {
+    unsigned waiting;
     open_as(&ada, "Ada", 0, 60000, &bob_leaf); /* nobody vouches for the listener */
     ada.session->config.handshake_ms = bench_deadline_ms(2000);
     open_as(&bob, "Bob", 1, 60000, &cyd_leaf);
     party_listen(&ada, "wss://127.0.0.1:0");
     cr_assert_eq(party_dial(&bob, ada.url), KITH_OK);
-    party_until(loop, &bob.asked, 1);
+    until_told(&ada);
+    waiting = bob.waiting;
+    cr_assert_geq(bob.asked, 1);
     cr_assert_eq(bob.question.dial, bob.dial);
     cr_assert_str_eq(bob.question.name, "127.0.0.1");
     cr_assert_eq(bob.doubts, KITH_DOUBT_UNTRUSTED | KITH_DOUBT_SELF_SIGNED);
@@ -165,7 +185,7 @@ Test(ask_wss, the_dialer_asks)
     cr_assert_eq(kith_ask_answer(bob.ask, 1, NULL), KITH_OK);
     party_until(loop, &bob.ready, 1);
     party_until(loop, &ada.connected, 1);
-    cr_assert_eq(bob.waiting, 0);
+    cr_assert_eq(bob.waiting, waiting);
 }
 
 Test(ask_wss, the_dialer_says_no)
@@ -289,8 +309,13 @@ Test(ask_wss, longer_than_the_dial_would_try)
     open_as(&ada, "Ada", 1, 60000, &ada_leaf);
     open_as(&bob, "Bob", 1, 60000, &bob_leaf);
     party_listen(&ada, "wss://127.0.0.1:0");
-    cr_assert_eq(kith_dial_open(bob.session, ada.url, &options, NULL), KITH_OK);
-    party_until(loop, &ada.asked, 1);
+    /* Anew where a busy machine takes longer than that to ask. */
+    for (unsigned failed = bob.failed; ada.ask == NULL || bob.ask == NULL; failed = bob.failed) {
+        cr_assert_eq(kith_dial_open(bob.session, ada.url, &options, NULL), KITH_OK);
+        while ((ada.ask == NULL || bob.ask == NULL) && bob.failed == failed) {
+            cr_assert_eq(kith_loop_step(loop, 100), KITH_OK);
+        }
+    }
     run_ms(bench_deadline_ms(2100));
     cr_assert_eq(kith_ask_answer(bob.ask, 1, NULL), KITH_OK);
     run_ms(300);

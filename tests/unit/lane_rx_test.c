@@ -65,6 +65,15 @@ static int take(void *user, const uint8_t *bytes, size_t count)
     return stop_at != 0 && *number == (unsigned)stop_at;
 }
 
+static enum kith_lane_verdict give_there(size_t lane, uint64_t offset, const uint8_t *bytes,
+                                         size_t count)
+{
+    enum kith_lane_verdict verdict =
+        kith_lane_rx_data(&lanes[lane], offset, bytes, count, take, &came[lane]);
+    cr_assert_leq(share.promised, share.budget);
+    return verdict;
+}
+
 static enum kith_lane_verdict give(size_t lane, uint64_t offset, const void *bytes, size_t count)
 {
     enum kith_lane_verdict verdict;
@@ -72,9 +81,8 @@ static enum kith_lane_verdict give(size_t lane, uint64_t offset, const void *byt
     if (count > 0) {
         memcpy(copy, bytes, count);
     }
-    verdict = kith_lane_rx_data(&lanes[lane], offset, copy, count, take, &came[lane]);
+    verdict = give_there(lane, offset, copy, count);
     free(copy);
-    cr_assert_leq(share.promised, share.budget);
     return verdict;
 }
 
@@ -472,6 +480,70 @@ Test(lane_rx, memory_grows_with_what_came)
     }
     cr_assert_eq(came[0], 1);
     cr_assert_eq(bench.bytes, 0);
+    close_lanes();
+}
+
+/* ---- places ------------------------------------------------------------------------------------
+ */
+
+static uint8_t *place_of(unsigned lane, uint64_t offset, uint64_t count, size_t expected)
+{
+    uint8_t *place = NULL;
+    size_t room = kith_lane_rx_place(&lanes[lane], offset, count, &place);
+    cr_assert_eq(room, expected, "a place for %zu bytes", room);
+    return place;
+}
+
+Test(lane_rx, bytes_in_their_place_are_not_copied)
+{
+    static uint8_t bytes[LARGEST + 8];
+    size_t count, half = LARGEST / 2, head_count = 4;
+    uint8_t *place;
+    open_lanes(BUDGET, LARGEST);
+    count = record(bytes, sizeof bytes, LARGEST);
+    (void)place_of(0, 0, LARGEST, 0); /* no message is begun */
+    cr_assert_eq(give(0, 0, bytes, head_count), KITH_LANE_OK);
+    place = place_of(0, head_count, half, half);
+    memcpy(place, bytes + head_count, half);
+    cr_assert_eq(give_there(0, head_count, place, half - 100), KITH_LANE_OK);
+    cr_assert_eq(give_there(0, head_count + half - 100, place + half - 100, 100), KITH_LANE_OK);
+    place = place_of(0, head_count + half, LARGEST - half, LARGEST - half);
+    memcpy(place, bytes + head_count + half, LARGEST - half);
+    cr_assert_eq(give_there(0, head_count + half, place, LARGEST - half), KITH_LANE_OK);
+    cr_assert_eq(lanes[0].received, count);
+    cr_assert_eq(came[0], 1); /* and take() looks at its bytes */
+    cr_assert_eq(bench.bytes, 0);
+    close_lanes();
+}
+
+Test(lane_rx, a_place_binds_nobody)
+{
+    static uint8_t bytes[LARGEST + 8];
+    size_t count, head_count = 4;
+    open_lanes(BUDGET, LARGEST);
+    count = record(bytes, sizeof bytes, LARGEST);
+    cr_assert_eq(give(0, 0, bytes, head_count), KITH_LANE_OK);
+    memset(place_of(0, head_count, LARGEST, LARGEST), 0x5a, LARGEST);
+    cr_assert_eq(give(0, head_count, bytes + head_count, count - head_count), KITH_LANE_OK);
+    cr_assert_eq(came[0], 1);
+    cr_assert_eq(bench.bytes, 0);
+    close_lanes();
+}
+
+Test(lane_rx, no_place_for_what_is_not_to_come)
+{
+    static uint8_t bytes[LARGEST + 8];
+    size_t head_count = 4;
+    open_lanes(BUDGET, LARGEST);
+    (void)record(bytes, sizeof bytes, LARGEST);
+    cr_assert_eq(give(0, 0, bytes, head_count), KITH_LANE_OK);
+    (void)place_of(0, head_count + 1, LARGEST, 0);                     /* a gap */
+    (void)place_of(0, head_count - 1, LARGEST, 0);                     /* known */
+    (void)place_of(0, head_count, lanes[0].limit - head_count + 1, 0); /* beyond the limit */
+    (void)place_of(0, head_count, KITH_PLACE_BYTES_MIN - 1, 0);        /* not worth it */
+    bench.fail_from = 1;
+    bench.fail_count = UINT64_MAX;
+    (void)place_of(0, head_count, LARGEST, 0);
     close_lanes();
 }
 

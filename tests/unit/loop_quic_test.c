@@ -47,7 +47,7 @@ Test(loop_quic, two_talk)
     cr_assert_eq(bob.fate, KITH_FATE_DELIVERED);
     cr_assert_eq(ada.bytes, 4 << 20);
     cr_assert_eq(bob.bytes, 5);
-    cr_assert_eq(kith_session_close(ada.session, 1000), KITH_OK);
+    cr_assert_eq(kith_session_close(ada.session, PARTY_WAIT_MS), KITH_OK);
     party_until(loop, &bob.departed, 1);
     cr_assert_eq(bob.departed_reason, KITH_REASON_LEFT);
     party_until(loop, &ada.closed, 1);

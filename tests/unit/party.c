@@ -76,7 +76,12 @@ static void on_peer(kith_session *session, kith_peer *peer, kith_peer_state stat
     struct party *party = user;
     cr_assert_eq(session, party->session);
     (void)text;
+    /* Out of reach for a moment is what a busy machine makes of any change of links. */
+    if (state == KITH_PEER_INTERRUPTED || (state == KITH_PEER_CONNECTED && kith_peer_user(peer))) {
+        return;
+    }
     if (state == KITH_PEER_CONNECTED) {
+        kith_peer_set_user(peer, party);
         party->connected++;
         party->peer = peer;
     } else {

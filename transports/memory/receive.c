@@ -2,6 +2,8 @@
  *
  * receive.c: packets that have arrived become what the core is told, and make room for others.
  */
+#include <string.h>
+
 #include "base/err.h"
 #include "transports/memory/inside.h"
 
@@ -32,6 +34,27 @@ static void has_read(struct kith__mem_link *sender, const struct kith__mem_packe
     }
 }
 
+/* To where they belong, where the core says that, or as they lie: packets of odd lengths the one
+ * way, the others the other. */
+static void hand_up_control(struct kith__mem_link *link, const uint8_t *bytes, size_t count,
+                            int is_placed)
+{
+    while (count > 0 && !link->is_closing && !link->is_cut) {
+        uint8_t *place;
+        size_t part = is_placed ? kith_up_rx_place(&link->base, &place) : 0;
+        if (part > 0) {
+            part = part < count ? part : count;
+            memcpy(place, bytes, part);
+            kith_up_rx(&link->base, place, part);
+        } else {
+            part = count;
+            kith_up_rx(&link->base, bytes, part);
+        }
+        bytes += part;
+        count -= part;
+    }
+}
+
 /* In pieces, which end where they like. */
 static void hand_up(struct kith__mem_link *link, struct kith__mem_packet *packet)
 {
@@ -45,7 +68,7 @@ static void hand_up(struct kith__mem_link *link, struct kith__mem_packet *packet
                                                                               : hub->piece_bytes);
         }
         if (packet->kind == KITH__MEM_CONTROL) {
-            kith_up_rx(&link->base, bytes + at, piece);
+            hand_up_control(link, bytes + at, piece, packet->count % 2 == 1);
         } else {
             kith_up_lane_rx(&link->base, packet->lane, packet->offset + at, bytes + at, piece);
         }

@@ -167,8 +167,7 @@ kith_err kith__ws_endpoint_open(struct kith_endpoint *base)
     }
     kith__ws_socket_init(&endpoint->wakeup, endpoint, wakeup_ready);
     kith__ws_chores_start(endpoint);
-    endpoint->buffer = kith_alloc(base->env, LWS_PRE + KITH__WS_PULL_BYTES + KITH__WS_HEAD_BYTES +
-                                                 KITH__WS_OWN_BYTES);
+    endpoint->buffer = kith_resize(base->env, NULL, KITH__WS_FRAME_BYTES + KITH__WS_OWN_BYTES);
     if (endpoint->buffer == NULL) {
         free_tls(endpoint);
         return KITH_ERR_NOMEM;

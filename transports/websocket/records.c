@@ -56,8 +56,7 @@ static int send_record_of_link(WOLFSSL *ssl, char *bytes, int count, void *conte
 
 void kith__ws_records_begin(struct kith__ws_link *link, size_t count)
 {
-    size_t total = count + LWS_PRE;
-    link->records_left = (unsigned)((total + KITH__WS_RECORD_BYTES - 1) / KITH__WS_RECORD_BYTES);
+    link->records_left = (unsigned)((count + KITH__WS_RECORD_BYTES - 1) / KITH__WS_RECORD_BYTES);
 }
 
 void kith__ws_records_end(struct kith__ws_link *link)

@@ -24,32 +24,13 @@ static int goodbye(struct kith__ws_link *link, unsigned code)
  * the socket does not take: so no more than that, once it was too much. */
 static size_t room_of(struct kith__ws_link *link)
 {
-    size_t room = link->pressed ? kith__ws_tcp_room(link->socket.fd) : KITH__WS_PULL_BYTES;
+    size_t most = kith__ws_frame_room(link);
+    size_t room = link->pressed ? kith__ws_tcp_room(link->socket.fd, most) : most;
     link->choked = room < KITH__WS_PULL_BYTES_MIN;
     if (link->choked) {
         return 0;
     }
-    return room < KITH__WS_PULL_BYTES ? room : KITH__WS_PULL_BYTES;
-}
-
-/* Pulls and writes one message. The number of its bytes, or -1: the connection is gone. The buffer
- * is shared by all links, since lws copies what it keeps. */
-static ssize_t write_next(struct kith__ws_link *link, size_t room)
-{
-    uint8_t *payload = kith__ws_endpoint_of(link)->buffer + LWS_PRE;
-    size_t count;
-    int written;
-    if (kith__ws_can_piece(link)) {
-        return kith__ws_write_pieces(link, room);
-    }
-    count = kith_up_pull(&link->base, payload, room);
-    if (count == 0 || link->cut) {
-        return 0;
-    }
-    kith__ws_records_begin(link, count);
-    written = lws_write(link->wsi, payload, count, LWS_WRITE_BINARY);
-    kith__ws_records_end(link);
-    return written < 0 ? -1 : (ssize_t)count;
+    return room < most ? room : most;
 }
 
 /* Until lws had to buffer or nothing is left. */
@@ -60,7 +41,7 @@ int kith__ws_pump(struct kith__ws_link *link)
         return 0;
     }
     for (int i = 0; i < KITH__WS_PULLS_PER_TURN && (room = room_of(link)) > 0; i++) {
-        ssize_t count = write_next(link, room);
+        ssize_t count = kith__ws_write_frame(link, room);
         if (link->cut) {
             return 0;
         }
@@ -137,9 +118,39 @@ static int receive(struct kith__ws_link *link, const uint8_t *bytes, size_t coun
     if (count == 0) {
         return receive_idle(link);
     }
-    link->more |= count >= KITH__WS_RX_MORE_BYTES;
+    link->more |= count >= KITH__WS_RX_MORE_BYTES || link->heads_left > 0;
+    link->heads_left -= link->heads_left > 0;
     kith_up_rx(&link->base, bytes, count);
     return 0;
+}
+
+/* Of what comes next, so much belongs to where *at is. */
+static size_t place_of(struct kith__ws_link *link, size_t left, uint8_t **at)
+{
+    size_t count;
+    if (left < KITH__WS_HEADS_BYTES || link->stage != KITH__WS_UP || link->goodbye || link->cut ||
+        !lws_frame_is_binary(link->wsi)) {
+        return 0;
+    }
+    count = kith_up_rx_place(&link->base, at);
+    count = count < left ? count : left;
+    return count < KITH__WS_RX_BYTES ? count : KITH__WS_RX_BYTES; /* handed over as one */
+}
+
+/* lws is about to read: where to, and how much. left: of the payload that comes next, 0 for a head.
+ * Large messages go straight to where they belong; then what is left of a frame and the next one's
+ * head are read on their own, or what follows would have to be copied. */
+static void place(struct kith__ws_link *link, struct lws_tokens *to, size_t left)
+{
+    uint8_t *at;
+    size_t count = place_of(link, left, &at);
+    if (count > 0) {
+        to->token = at;
+        to->len = (int)count;
+        link->heads_left = KITH__WS_HEADS_MAX;
+    } else if (link->heads_left > 0) {
+        to->len = to->len < KITH__WS_HEADS_BYTES ? to->len : KITH__WS_HEADS_BYTES;
+    }
 }
 
 /* A close frame came: lws answers it when this returns, so nothing may be written any more. */
@@ -182,6 +193,9 @@ static int callback_of_link(struct kith__ws_link *link, struct lws *wsi,
         return receive(link, in, count);
     case LWS_CALLBACK_USER: /* of our patch: a ping or a pong */
         return receive_idle(link);
+    case LWS_CALLBACK_USER + 1: /* of another one */
+        place(link, in, count);
+        return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_CLIENT_WRITEABLE:
         return writable(link);

@@ -20,11 +20,14 @@ void kith__ws_tcp_connected(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
-size_t kith__ws_tcp_room(int fd)
+size_t kith__ws_tcp_room(int fd, size_t most)
 {
     int unsent = 0; /* set here because valgrind does not know this call */
     if (ioctl(fd, SIOCOUTQNSD, &unsent) != 0) {
         return KITH__WS_UNSENT_BYTES; /* writing finds out */
+    }
+    if (unsent == 0) {
+        return most; /* the network takes it as fast as we write */
     }
     return unsent < KITH__WS_UNSENT_BYTES ? (size_t)(KITH__WS_UNSENT_BYTES - unsent) : 0;
 }

@@ -16,8 +16,8 @@ void kith__ws_tcp_connected(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-size_t kith__ws_tcp_room(int fd)
+size_t kith__ws_tcp_room(int fd, size_t most)
 {
     (void)fd;
-    return KITH__WS_UNSENT_BYTES; /* writing finds out */
+    return most; /* writing finds out */
 }

@@ -31,14 +31,22 @@ enum {
      */
     KITH__WS_PULL_BYTES = 64 * 1024 - 128,
     KITH__WS_PULL_BYTES_MIN = 16 * 1024, /* for less, waiting is better: a TLS record */
-    KITH__WS_OWN_BYTES =
-        16 * 1024,               /* of these, what the core writes itself where it lends the rest */
-    KITH__WS_HEAD_BYTES = 4,     /* of a frame of so many, without a mask (RFC 6455 §5.2) */
-    KITH__WS_PULLS_PER_TURN = 4, /* 256 KiB of one link before others have their turn */
-    KITH__WS_READS_PER_TURN = 8, /* TLS records, or buffers, of one link before others */
+    KITH__WS_LEND_BYTES =
+        256 * 1024,                 /* the same where bytes go out as they lie: it costs no cache */
+    KITH__WS_OWN_BYTES = 64 * 1024, /* of these, what the core writes itself, lending the rest */
+    KITH__WS_HEAD_BYTES = 10,       /* of a frame, without a mask, at most (RFC 6455 §5.2) */
+    KITH__WS_FRAME_BYTES = LWS_PRE + KITH__WS_LEND_BYTES + 64, /* the largest, whole */
+    KITH__WS_PULLS_PER_TURN = 4,   /* 256 KiB of one link before others have their turn */
+    KITH__WS_READS_PER_TURN = 8,   /* TLS records, or buffers, of one link before others */
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
+    KITH__WS_PLACE_BYTES_MIN =
+        32 * 1024, /* for less of a message, reading much at once is better */
+    /* Of frames, WebSocket's and ours, and small frames of ours, where a large message is under
+       way; so many reads, when there is no more of it. */
+    KITH__WS_HEADS_BYTES = 1024,
+    KITH__WS_HEADS_MAX = 3,
     KITH__WS_RECORD_BYTES = 16 * 1024,  /* of plain text: TLS's own limit (RFC 8446 §5.1) */
     KITH__WS_UNSENT_BYTES = 128 * 1024, /* in the kernel, beyond what is on the network */
     KITH__WS_AHEAD_BYTES = 256, /* of each link; a short message whole, or the head of a record */
@@ -82,7 +90,9 @@ struct kith__ws_endpoint {
     struct kith__ws_socket wakeup; /* lws's own */
     struct kith_deferred chores;   /* what lws wants done without a socket being ready */
     struct kith_timer alarm;       /* when it next has such */
-    uint8_t *buffer;               /* LWS_PRE, PULL, HEAD and OWN_BYTES: for all links */
+    uint8_t *buffer;               /* FRAME and OWN_BYTES, for all links */
+    uint8_t masks[256];            /* randomness for masks of frames; the first so many */
+    unsigned mask_bytes_left;
     unsigned ports_closed;
 };
 
@@ -125,6 +135,7 @@ struct kith__ws_link {
     uint8_t pressed;      /* more than the socket took was there to be sent, lately */
     uint8_t choked;       /* the socket has no room, says the system */
     uint8_t more;         /* so much came at once that more is likely there */
+    uint8_t heads_left;   /* reads of heads before much is read at once again */
     uint8_t no_ahead;     /* TLS gets what it asks for and no more is read */
     uint16_t close_code;  /* WebSocket's */
     kith_reason reason;   /* why it ends; NONE = not known yet */
@@ -205,8 +216,9 @@ void kith__ws_port_close(struct kith_port *base);
 
 /* TCP is connected: nothing waits to be collected, and little to be sent. */
 void kith__ws_tcp_connected(int fd);
-/* How many bytes can be written now without some being left over, as far as the system tells. */
-size_t kith__ws_tcp_room(int fd);
+/* How many bytes can be written now without some being left over, as far as the system tells; more
+ * than most are of no use. */
+size_t kith__ws_tcp_room(int fd, size_t most);
 
 /* ---- dial.c */
 
@@ -251,11 +263,13 @@ extern const struct lws_protocols kith__ws_protocols[];
  * all is written and the core wants the link closed: lws is to close it now. */
 int kith__ws_pump(struct kith__ws_link *link);
 
-/* ---- pieces.c: bytes of a link that need neither TLS nor a mask */
+/* ---- frames.c: data frames that we make */
 
-int kith__ws_can_piece(const struct kith__ws_link *link);
-/* Pulls and writes one message of up to room bytes. Their number, or -1: the connection is gone. */
-ssize_t kith__ws_write_pieces(struct kith__ws_link *link, size_t room);
+/* Payload of one frame at most. */
+size_t kith__ws_frame_room(const struct kith__ws_link *link);
+/* Pulls and writes a frame of up to room bytes. Their number, or -1: the connection is gone. The
+ * buffer is shared by all links, since lws copies what it keeps. */
+ssize_t kith__ws_write_frame(struct kith__ws_link *link, size_t room);
 
 /* ---- upgrade.c: the opening handshake */
 
