@@ -75,7 +75,9 @@ enum {
     KITH_DATAGRAM_BYTES_MAX = 1200,
     /* "now": what a loop's turn may take, from the call to the driver's pull. */
     KITH_DATAGRAM_GRACE_MS = 20,
-    /* Waiting on one link: more than that is late already. */
+    /* Waiting on one link: more than that is late already. Of the loop's own thread, and as much of
+       all others. Who was refused is told when half of it is free, some 25 of the largest: enough
+       for the next packets, which are being made then. */
     KITH_DATAGRAM_QUEUE_BYTES_MAX = 64 * 1024,
 
     /* Datagrams go before messages, which a sender that never ceases would keep from going at all:

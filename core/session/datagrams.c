@@ -177,9 +177,12 @@ static int has_room(struct kith_conn *conn, size_t room)
 void kith_datagrams_tell(struct kith_conn *conn, size_t room)
 {
     struct kith_session *session = conn->session;
+    struct kith_peer *peer = conn->peer;
     if (kith_conn_is_in_use(conn) && has_room(conn, room) &&
         session->callbacks.on_datagram_writable != NULL) {
-        session->callbacks.on_datagram_writable(session, conn->peer, session->user);
+        peer->is_told_of_room = 1;
+        session->callbacks.on_datagram_writable(session, peer, session->user);
+        peer->is_told_of_room = 0;
     }
 }
 

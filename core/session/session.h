@@ -326,6 +326,7 @@ struct kith_peer {
     atomic_size_t datagrams_refused; /* no wider: many 32-bit machines have no such atomics */
     atomic_int datagrams_barred;     /* there is no link that could take any */
     int datagrams_wait;              /* the loop's own thread was refused one, and is to be told */
+    int is_told_of_room;             /* it is being told, in the turn whose time is known */
     void *user;
     kith_id id;
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
