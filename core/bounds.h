@@ -75,8 +75,15 @@ enum {
     KITH_DATAGRAM_BYTES_MAX = 1200,
     /* "now": what a loop's turn may take, from the call to the driver's pull. */
     KITH_DATAGRAM_GRACE_MS = 20,
-    /* Waiting on one link: more than that is late already. */
+    /* Waiting on one link: more than that is late already. Of the loop's own thread, and as much of
+       all others. Who was refused is told when half of it is free, some 25 of the largest: enough
+       for the next packets, which are being made then. */
     KITH_DATAGRAM_QUEUE_BYTES_MAX = 64 * 1024,
+
+    /* Datagrams go before messages, which a sender that never ceases would keep from going at all:
+       behind so many bytes of them messages that wait have a chunk, a fifth of what the link
+       carries. */
+    KITH_DATAGRAM_RUN_BYTES = 64 * 1024,
 
     /* ---- links ---- */
     /* Links that came in and are no peer's, per session: each holds up to 64 KiB and a handshake's

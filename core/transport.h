@@ -29,7 +29,8 @@
  *              stream
  *
  * A driver that can write serves them in that order: control until there is none, then datagrams,
- * then lanes; and looks at control again after each lane chunk.
+ * then lanes; and looks at control again after each lane chunk. Behind KITH_DATAGRAM_RUN_BYTES of
+ * datagrams lanes that can go have a chunk first.
  *
  * On a link with MANY_LANES control and lanes do not wait for each other, nor do two lanes: bytes
  * of a lane may come before the control frame that was sent before them. The core copes.
@@ -211,7 +212,9 @@ struct kith_driver {
     kith_err (*exporter)(struct kith_link *link, const char *label, uint8_t *out, size_t out_bytes);
 
     /* 1 when bytes pulled now would go to the network at once, as far as is known without trying; 0
-     * when they would wait. Legal in every state. */
+     * when they would wait. Legal in every state. Where it was 0 and tx_ready() has been called
+     * since, the core is asked when it is 1 again, for control bytes and datagrams, also where it
+     * has none: somebody may wait for that moment. */
     int (*can_write)(struct kith_link *link);
 
     /* The core uses another link for the lanes from now on: bytes lent are the core's again, and
@@ -305,10 +308,12 @@ void kith_up_lane_done(struct kith_link *link, uint64_t lane, uint64_t upto);
 void kith_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                      size_t count);
 
-/* KITH_DRIVER_DATAGRAMS. Asks for the next datagram: 1, its bytes in out and their number (0 is
- * one) in *count, or 0 for none. room is what datagram_max says; larger ones are dropped and
- * counted. */
-int kith_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count);
+/* KITH_DRIVER_DATAGRAMS. Asks for the next datagram: 1 and its bytes (none is a datagram too), or 0
+ * for none. room is what datagram_max says; larger ones are dropped and counted. The bytes are lent
+ * until the next call of the link, up or down. Nothing has happened yet: the next peek may give
+ * another one, unless the second call says that this one is on its way. */
+int kith_up_datagram_peek(struct kith_link *link, size_t room, struct kith_slice *out);
+void kith_up_datagram_took(struct kith_link *link);
 
 /* A datagram that came. Borrowed for the call. */
 void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count);

@@ -48,6 +48,7 @@
     X(EARLY_CONSUMED, "early-consumed", "a held message counts as consumed")                       \
     X(FORGET_CREDIT, "forget-credit", "what a released message frees is not announced")            \
     X(NO_WRITABLE, "no-writable", "on_writable is never told")                                     \
+    X(NO_ROOM, "no-room", "on_datagram_writable is never told")                                    \
     X(ALL_UNSENT, "all-unsent", "what was on its way when the peer departed is UNSENT")            \
     X(NO_FATE, "no-fate", "a peer departs without settling its tickets")                           \
     X(SKIP_FLUSH, "skip-flush", "leaves without waiting for what is under way")                    \

@@ -860,11 +860,14 @@ kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes
     if (err == KITH_OK) {
         err = check_message(0, data, data_bytes);
     }
-    if (err == KITH_OK && !kith_loop_is_mine(peer->owner)) {
+    if (err == KITH_OK && !kith_loop_is_this_thread(peer->owner)) {
         return kith_inbox_datagram(peer, data, data_bytes, known.lifetime_ms);
     }
+    if (err == KITH_OK && !peer->is_told_of_room) {
+        (void)kith_loop_is_mine(peer->owner); /* takes the time at which its life begins */
+    }
     if (err == KITH_OK) {
-        err = enter_peer(peer);
+        err = check_peer(peer);
     }
     if (err == KITH_OK && peer->session->state != KITH_SESSION_OPEN) {
         err = kith_fail(KITH_ERR_CLOSED, "the session is closing");

@@ -17,26 +17,25 @@ struct entry {
     kith_send_result *result;      /* kith_send_many(): the receiver's line */
     struct kith_outgoing outgoing; /* a message: made here, where it can still be refused */
     unsigned channel;
-    int is_datagram;
-    uint32_t lifetime_ms;
 };
 
-/* Takes room for one message off what other threads may have under way to this peer. When there is
- * none, something is under way that will be freed, and whoever frees it finds the channel marked:
- * no on_writable is lost. */
-static int reserve(struct kith_peer *peer, unsigned channel, size_t bytes)
+/* Takes room off what other threads may have under way to this peer. When there is none, something
+ * is under way that will be freed, and whoever frees it finds the channel marked: no on_writable is
+ * lost. */
+static int reserve(struct kith_peer *peer, atomic_size_t *reserved, size_t most, unsigned channel,
+                   size_t bytes)
 {
-    size_t now = atomic_load(&peer->reserved);
+    size_t now = atomic_load(reserved);
     for (;;) {
-        if (now + bytes <= peer->reserved_max) {
-            if (atomic_compare_exchange_weak(&peer->reserved, &now, now + bytes)) {
+        if (now + bytes <= most) {
+            if (atomic_compare_exchange_weak(reserved, &now, now + bytes)) {
                 return 1;
             }
             continue;
         }
         atomic_fetch_or(&peer->refused_channels, 1u << channel);
-        now = atomic_load(&peer->reserved); /* it may have been freed before the mark */
-        if (now + bytes > peer->reserved_max) {
+        now = atomic_load(reserved); /* it may have been freed before the mark */
+        if (now + bytes > most) {
             return 0;
         }
     }
@@ -79,7 +78,7 @@ static int hand_over(struct entry *entry)
         return 0;
     }
     atomic_fetch_add(&peer->references, 1);
-    kith_list_append(kith_loop_inbox(peer->owner), &entry->node);
+    kith_list_append(&kith_loop_inbox(peer->owner)->messages, &entry->node);
     return 1;
 }
 
@@ -117,7 +116,7 @@ static kith_err make_message(struct kith_peer *peer, unsigned channel, uint64_t 
                          "data_bytes: is %zu; other threads than the loop's can send at most %zu",
                          data_bytes, most);
     }
-    if (!reserve(peer, channel, cost)) {
+    if (!reserve(peer, &peer->reserved, peer->reserved_max, channel, cost)) {
         return KITH_ERR_AGAIN;
     }
     entry = make_entry(peer, data, data_bytes, free_fn, free_user);
@@ -174,7 +173,7 @@ static void submit_all(kith_loop *loop, struct kith_node *made, struct kith_payl
     if (--shared->references == 0) { /* nobody has it: the loop thread gives it back */
         shared->references = 1;
         spare->payload = shared;
-        kith_list_append(kith_loop_inbox(loop), &spare->node);
+        kith_list_append(&kith_loop_inbox(loop)->messages, &spare->node);
     } else {
         kith_list_append(refused, &spare->node);
     }
@@ -245,30 +244,52 @@ kith_err kith_inbox_send_many(kith_send_result *to, size_t count, unsigned chann
 /* ---- datagrams --------------------------------------------------------------------------------
  */
 
+/* Whether the loop would have to drop it; then whoever finds the link again sees the mark. */
+static int is_barred(struct kith_peer *peer)
+{
+    if (!atomic_load(&peer->datagrams_barred)) {
+        return 0;
+    }
+    atomic_fetch_or(&peer->refused_channels, 1u << KITH_DATAGRAMS_BIT);
+    return atomic_load(&peer->datagrams_barred);
+}
+
 kith_err kith_inbox_datagram(kith_peer *peer, const void *data, size_t data_bytes,
                              uint32_t lifetime_ms)
 {
-    size_t cost = sizeof(struct entry) + sizeof(struct kith_payload) + data_bytes;
-    struct entry *entry;
+    kith_loop *loop = peer->owner;
+    size_t cost = kith_datagram_cost(data_bytes);
+    struct kith_datagram *datagram;
+    int is_open;
     if (data_bytes > KITH_DATAGRAM_BYTES_MAX) {
         return kith_fail(KITH_ERR_TOO_BIG, "data_bytes: is %zu, a datagram has at most %d",
                          data_bytes, KITH_DATAGRAM_BYTES_MAX);
     }
-    if (atomic_fetch_add(&peer->datagrams_reserved, cost) + cost > KITH_DATAGRAM_QUEUE_BYTES_MAX) {
-        atomic_fetch_sub(&peer->datagrams_reserved, cost);
+    if (is_barred(peer) || !reserve(peer, &peer->datagrams_reserved, KITH_DATAGRAM_QUEUE_BYTES_MAX,
+                                    KITH_DATAGRAMS_BIT, cost)) {
         atomic_fetch_add(&peer->datagrams_refused, 1);
-        return kith_fail(KITH_ERR_AGAIN, "too many datagrams wait for the loop: it is dropped");
+        return kith_fail(KITH_ERR_AGAIN, "too many datagrams wait already: it is dropped");
     }
-    entry = make_entry(peer, data, data_bytes, NULL, NULL);
-    if (entry == NULL) {
+    datagram = kith_datagram_new(kith_loop_env(loop), data, data_bytes, lifetime_ms);
+    if (datagram == NULL) {
         atomic_fetch_sub(&peer->datagrams_reserved, cost);
         return KITH_ERR_NOMEM;
     }
-    entry->is_datagram = 1;
-    entry->lifetime_ms = lifetime_ms;
-    entry->payload->reservation = &peer->datagrams_reserved;
-    entry->payload->reserved = cost;
-    return submit(entry);
+    datagram->peer = peer;
+    kith_loop_lock(loop);
+    is_open = peer->is_open;
+    if (is_open) {
+        atomic_fetch_add(&peer->references, 1);
+        kith_list_append(&kith_loop_inbox(loop)->datagrams, &datagram->node);
+    }
+    kith_loop_unlock(loop);
+    if (!is_open) {
+        atomic_fetch_sub(&peer->datagrams_reserved, cost);
+        kith_free(kith_loop_env(loop), datagram);
+        return kith_fail(KITH_ERR_NOT_CONNECTED, "the peer has departed");
+    }
+    kith_loop_wake(loop);
+    return KITH_OK;
 }
 
 /* ---- the loop's side --------------------------------------------------------------------------
@@ -282,11 +303,6 @@ static void deliver(struct kith_env *env, struct entry *entry)
     struct kith_payload *payload = entry->payload;
     if (peer == NULL) {
         kith_payload_unref_later(payload);
-    } else if (entry->is_datagram) {
-        kith_err err = kith_datagram_put(peer, payload->bytes, payload->count, entry->lifetime_ms);
-        /* It was taken: one that this path is too narrow for is dropped like any other. */
-        peer->stats.datagrams_dropped += err == KITH_ERR_TOO_BIG || err == KITH_ERR_NOMEM;
-        kith_payload_unref(payload);
     } else {
         kith_peer_append(peer, entry->channel, payload->count, &entry->outgoing);
     }
@@ -298,12 +314,19 @@ static void deliver(struct kith_env *env, struct entry *entry)
 
 void kith_inbox_drain(kith_loop *loop)
 {
-    struct kith_node batch;
+    struct kith_inbox *inbox = kith_loop_inbox(loop), batch;
     kith_loop_lock(loop);
-    kith_list_move(kith_loop_inbox(loop), &batch);
+    kith_list_move(&inbox->messages, &batch.messages);
+    kith_list_move(&inbox->datagrams, &batch.datagrams);
     kith_loop_unlock(loop);
-    while (!kith_list_empty(&batch)) {
-        struct entry *entry = KITH_CONTAINER(batch.next, struct entry, node);
+    while (!kith_list_empty(&batch.datagrams)) {
+        struct kith_datagram *datagram =
+            KITH_CONTAINER(batch.datagrams.next, struct kith_datagram, node);
+        kith_list_remove(&datagram->node);
+        kith_datagram_take(datagram);
+    }
+    while (!kith_list_empty(&batch.messages)) {
+        struct entry *entry = KITH_CONTAINER(batch.messages.next, struct entry, node);
         kith_list_remove(&entry->node);
         deliver(kith_loop_env(loop), entry);
     }

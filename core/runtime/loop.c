@@ -56,7 +56,8 @@ struct kith_loop {
     uv_timer_t timer;
     uv_async_t wake;
     uv_mutex_t mutex; /* guards posts, post_count and inbox */
-    struct kith_node posts, inbox;
+    struct kith_node posts;
+    struct kith_inbox inbox;
     size_t post_count;
     atomic_int stopping;
     atomic_uintptr_t thread;
@@ -480,7 +481,8 @@ kith_err kith_loop_new(const kith_loop_config *config, kith_loop **out)
     loop->env = env;
     kith_list_init(&loop->env.deferred);
     kith_list_init(&loop->posts);
-    kith_list_init(&loop->inbox);
+    kith_list_init(&loop->inbox.messages);
+    kith_list_init(&loop->inbox.datagrams);
     kith_list_init(&loop->changed);
     kith_list_init(&loop->sessions);
     loop->step_until_us = KITH_TIME_NEVER;
@@ -723,7 +725,7 @@ int kith_loop_is_mine(const kith_loop *loop)
     return 1;
 }
 
-struct kith_node *kith_loop_inbox(kith_loop *loop)
+struct kith_inbox *kith_loop_inbox(kith_loop *loop)
 {
     return &loop->inbox;
 }

@@ -25,9 +25,11 @@ int kith_loop_is_freeing(const kith_loop *loop);
 /* The loop runs until its last session is gone from its list (session->owner_node). */
 void kith_loop_session_opened(kith_loop *loop, kith_session *session);
 
-/* What other threads have sent: a list of the inbox's, guarded by the lock; kith_loop_wake() has it
- * drained soon. */
-struct kith_node *kith_loop_inbox(kith_loop *loop);
+/* What other threads have sent, guarded by the lock; kith_loop_wake() has it drained soon. */
+struct kith_inbox {
+    struct kith_node messages, datagrams;
+};
+struct kith_inbox *kith_loop_inbox(kith_loop *loop);
 void kith_loop_lock(kith_loop *loop);
 void kith_loop_unlock(kith_loop *loop);
 void kith_loop_wake(kith_loop *loop);

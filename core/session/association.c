@@ -210,6 +210,7 @@ static void connected(struct kith_peer *peer)
         conn->dial = NULL;
         kith_dial_ready(dial, peer);
     }
+    kith_datagrams_begin(peer);
     kith_peer_wake(peer);
     kith_lanes_begin(conn);
     if (conn->peer == peer) {

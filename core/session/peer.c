@@ -318,7 +318,7 @@ void kith_peer_tell_writable(struct kith_peer *peer)
     struct kith_session *session = peer->session;
     unsigned elsewhere = 0;
     if (atomic_load(&peer->reserved) <= peer->reserved_max / 2) {
-        elsewhere = atomic_exchange(&peer->refused_channels, 0);
+        elsewhere = atomic_fetch_and(&peer->refused_channels, 1u << KITH_DATAGRAMS_BIT);
     }
     for (unsigned i = 0; i < KITH_CHANNEL_COUNT; i++) {
         int here = kith_lane_tx_writable(&peer->tx[i]);

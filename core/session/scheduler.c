@@ -154,6 +154,17 @@ static void write_lanes(struct kith_conn *conn, struct sheet *sheet)
     }
 }
 
+/* Where messages wait as well they have a part of each sheet. */
+static void write_datagrams(struct kith_conn *conn, struct kith_writer *to)
+{
+    int alone = (conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0 ||
+                kith_schedule_channel(conn) < 0;
+    size_t kept = alone ? 0 : to->left / 5;
+    to->left -= kept;
+    kith_datagrams_write(conn, to);
+    to->left += kept;
+}
+
 static void fill(struct kith_conn *conn, struct sheet *sheet)
 {
     struct kith_writer *to = &sheet->to;
@@ -164,7 +175,7 @@ static void fill(struct kith_conn *conn, struct sheet *sheet)
         unsigned capabilities = conn->driver->capabilities;
         write_credits(conn->peer, to);
         if ((capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
-            kith_datagrams_write(conn, to);
+            write_datagrams(conn, to);
         }
         if ((capabilities & KITH_DRIVER_MANY_LANES) == 0) {
             write_lanes(conn, sheet);
@@ -173,9 +184,18 @@ static void fill(struct kith_conn *conn, struct sheet *sheet)
     }
 }
 
+/* Where datagrams are frames of a stream, there is room for them when it is asked for bytes. */
+static void tell_of_datagrams(struct kith_conn *conn)
+{
+    if ((conn->driver->capabilities & KITH_DRIVER_DATAGRAMS) == 0) {
+        kith_datagrams_tell(conn, KITH_DATAGRAM_BYTES_MAX);
+    }
+}
+
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room)
 {
     struct sheet sheet = {.to = kith_writer_of(out, room)};
+    tell_of_datagrams(conn);
     fill(conn, &sheet);
     if (kith_conn_is_in_use(conn)) {
         kith_peer_tell_writable(conn->peer); /* what was sent once more is not kept any longer */
@@ -202,4 +222,5 @@ void kith_schedule_done(struct kith_conn *conn)
         }
         kith_peer_tell_writable(conn->peer);
     }
+    tell_of_datagrams(conn);
 }

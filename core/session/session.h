@@ -214,6 +214,20 @@ struct kith_dial {
     char last_detail[256];
 };
 
+/* The bit behind those of the channels: a datagram was refused. */
+enum { KITH_DATAGRAMS_BIT = KITH_CHANNEL_COUNT };
+
+/* One that waits to go. */
+struct kith_datagram {
+    struct kith_node node;
+    struct kith_peer
+        *peer; /* another thread sent it, reserved room and keeps a reference; or NULL */
+    uint64_t expires_us;
+    uint32_t lifetime_ms;
+    size_t count;
+    uint8_t bytes[];
+};
+
 /* What came on a lane before the frame that puts its link in use. */
 struct kith_early {
     uint8_t *bytes;
@@ -240,7 +254,7 @@ struct kith_conn {
     uint8_t *control; /* control frames that wait, from control_start */
     size_t control_start, control_count, control_room;
     struct kith_node datagrams; /* that wait to go */
-    size_t datagram_bytes;
+    size_t datagram_bytes;      /* of those that the loop's own thread sent */
     struct kith_early early[KITH_CHANNEL_COUNT];
     unsigned lanes_blocked; /* bits: the transport takes nothing of that channel now */
     int up, authenticated;  /* once true they stay */
@@ -310,6 +324,9 @@ struct kith_peer {
     atomic_uint refused_channels;
     atomic_size_t datagrams_reserved;
     atomic_size_t datagrams_refused; /* no wider: many 32-bit machines have no such atomics */
+    atomic_int datagrams_barred;     /* there is no link that could take any */
+    int datagrams_wait;              /* the loop's own thread was refused one, and is to be told */
+    int is_told_of_room;             /* it is being told, in the turn whose time is known */
     void *user;
     kith_id id;
     uint8_t key[KITH_ED25519_KEY_BYTES], incarnation[KITH_INCARNATION_BYTES];
@@ -670,6 +687,22 @@ void kith_lanes_drop(struct kith_conn *conn);
 size_t kith_datagram_max(const struct kith_peer *peer);
 kith_err kith_datagram_put(struct kith_peer *peer, const void *data, size_t count,
                            uint32_t lifetime_ms);
+/* On any thread: one that is nobody's yet. NULL without memory. */
+struct kith_datagram *kith_datagram_new(struct kith_env *env, const void *data, size_t count,
+                                        uint32_t lifetime_ms);
+/* What it takes of a queue's room. */
+static inline size_t kith_datagram_cost(size_t count)
+{
+    return sizeof(struct kith_datagram) + count;
+}
+/* The loop has one that another thread sent. */
+void kith_datagram_take(struct kith_datagram *datagram);
+/* There is a link: no thread is refused at once any more. */
+void kith_datagrams_begin(struct kith_peer *peer);
+/* Tells the application where a datagram was refused and would be taken now; anything may happen to
+ * the link then. Those larger than room, and the late ones, are in nobody's way. */
+void kith_datagrams_tell(struct kith_conn *conn, size_t room);
+/* Those that fit, as frames. */
 void kith_datagrams_write(struct kith_conn *conn, struct kith_writer *to);
 void kith_datagrams_drop(struct kith_conn *conn);
 

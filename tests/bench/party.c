@@ -131,6 +131,13 @@ static void on_writable(kith_session *session, kith_peer *peer, unsigned channel
     party->play->writable(kith_peer_user(peer), channel);
 }
 
+static void on_datagram_writable(kith_session *session, kith_peer *peer, void *user)
+{
+    struct party *party = user;
+    (void)session;
+    party->play->datagram_writable(kith_peer_user(peer));
+}
+
 static void on_fate(kith_session *session, kith_peer *peer, uint64_t ticket, kith_fate fate,
                     void *user)
 {
@@ -205,6 +212,7 @@ static void open_session(struct party *party, kith_session **out)
     on.on_message = on_message;
     on.on_datagram = party->play->datagram != NULL ? on_datagram : NULL;
     on.on_writable = on_writable;
+    on.on_datagram_writable = party->play->datagram_writable != NULL ? on_datagram_writable : NULL;
     on.on_fate = on_fate;
     on.on_listener = on_listener;
     on.on_dial = on_dial;

@@ -31,6 +31,7 @@ struct play {
     void (*message)(struct contact *contact, const kith_message *message);
     void (*datagram)(struct contact *contact, const void *data, size_t count);
     void (*writable)(struct contact *contact, unsigned channel);
+    void (*datagram_writable)(struct contact *contact);
     void (*fate)(struct contact *contact);
     /* NULL: a peer that goes before this side or the peer has said that all is done is an error. */
     void (*departed)(struct contact *contact);

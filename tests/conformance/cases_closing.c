@@ -179,7 +179,8 @@ static void inside_lane_calls(struct place *place)
 
 static void inside_datagram_calls(struct place *place)
 {
-    closed_inside(place, AT_DATAGRAM_PULL);
+    closed_inside(place, AT_DATAGRAM_PEEK);
+    closed_inside(place, AT_DATAGRAM_TOOK);
     closed_inside(place, AT_DATAGRAM_RX);
 }
 

@@ -104,6 +104,30 @@ static void datagrams_beside_control(struct place *place)
     close_pair();
 }
 
+static void refill(struct conn *conn, enum moment moment)
+{
+    if (moment == AT_DATAGRAM_TOOK) {
+        conn_datagram(conn, 1000);
+    }
+}
+
+/* They go first, and still leave a part. */
+static void lanes_beside_endless_datagrams(struct place *place)
+{
+    const uint64_t lane_bytes = 1000000;
+    place->hub.delay_us = 1000;
+    open_pair(place);
+    ada.hook = refill;
+    for (int i = 0; i < 30; i++) {
+        conn_datagram(at_ada, 1000);
+    }
+    lane_offer(at_ada, 1, lane_bytes);
+    UNTIL(place, conn_lane(at_bob, 1, 0)->came == lane_bytes);
+    CHECK(at_ada->datagrams_sent > 300, "%u datagrams", at_ada->datagrams_sent);
+    ada.hook = NULL;
+    close_pair();
+}
+
 static void datagrams_where_nobody_reads(struct place *place)
 {
     struct path path;
@@ -133,6 +157,8 @@ const struct test_case datagram_cases[] = {
     {"datagrams_while_lanes_are_blocked", NEEDS_DATAGRAMS | NEEDS_MANY_LANES | NEEDS_HUB,
      datagrams_while_lanes_are_blocked},
     {"datagrams_beside_control", NEEDS_DATAGRAMS, datagrams_beside_control},
+    {"lanes_beside_endless_datagrams", NEEDS_DATAGRAMS | NEEDS_MANY_LANES,
+     lanes_beside_endless_datagrams},
     {"datagrams_where_nobody_reads", NEEDS_DATAGRAMS, datagrams_where_nobody_reads},
     {NULL, 0, NULL},
 };

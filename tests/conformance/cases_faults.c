@@ -176,6 +176,27 @@ static void a_reader_that_stops_and_goes_on(struct place *place)
     close_path();
 }
 
+/* Who was told that nothing goes at once, and has nothing that waits, is asked when it would. */
+static void asked_when_it_can_write_again(struct place *place)
+{
+    for (int end = 0; end < 2; end++) {
+        struct conn *conn;
+        int asked;
+        open_path(place);
+        conn = end == AT_DIALLER ? at_bob : at_ada;
+        path_stall(&path, end);
+        fill(place, conn);
+        conn->offered = conn->pulled;
+        conn_offer(conn, 0);
+        place_idle(place);
+        CHECK(!conn_can_write(conn), "it can write where nobody reads");
+        asked = conn->asked_writable;
+        path_heal(&path, end);
+        UNTIL(place, conn->asked_writable > asked);
+        close_path();
+    }
+}
+
 /* Flushing does not end then; a second close without it does, at once. */
 static void closing_where_nobody_reads(struct place *place)
 {
@@ -214,6 +235,7 @@ const struct test_case fault_cases[] = {
     {"a_burst_and_silence", 0, a_burst_and_silence},
     {"a_reader_that_stops", 0, a_reader_that_stops},
     {"a_reader_that_stops_and_goes_on", 0, a_reader_that_stops_and_goes_on},
+    {"asked_when_it_can_write_again", 0, asked_when_it_can_write_again},
     {"closing_where_nobody_reads", 0, closing_where_nobody_reads},
     {"cut_where_nobody_reads", 0, cut_where_nobody_reads},
     {NULL, 0, NULL},

@@ -458,10 +458,13 @@ void kith_up_link(struct kith_link *link)
 }
 
 /* How much of the pattern to give. */
-static size_t begin_pull(const struct conn *conn, size_t room)
+static size_t begin_pull(struct conn *conn, size_t room)
 {
     uint64_t left = conn->offered - conn->pulled;
     size_t count = left < room ? (size_t)left : room;
+    if (!place_can(conn->core->place, KITH_DRIVER_DATAGRAMS)) {
+        conn->asked_writable += conn_can_write(conn);
+    }
     CHECK(conn->state == CONN_UP, "kith_up_pull() before kith_up_link()");
     CHECK(!conn->closing || conn->flushing, "kith_up_pull() after close() without flush");
     CHECK(room >= 2048, "room for %zu bytes", room);

@@ -33,7 +33,8 @@ enum moment {
     AT_LANE_WRITABLE,
     AT_LANE_DONE,
     AT_LANE_RX,
-    AT_DATAGRAM_PULL,
+    AT_DATAGRAM_PEEK,
+    AT_DATAGRAM_TOOK,
     AT_DATAGRAM_RX,
     AT_DOWN
 };
@@ -108,6 +109,7 @@ struct conn {
     unsigned asked_place;           /* how often */
     size_t placed;                  /* where the last thing was to give a place: how much of it */
     size_t bite;                    /* given per pull at most, 0 = what there is room for */
+    int asked_writable;             /* for what datagrams go with, when it could write */
 
     struct lane lanes[DOUBLE_LANES_MAX];
     size_t lane_count, next_lane;
@@ -115,7 +117,8 @@ struct conn {
     size_t peeked_count;
 
     unsigned moves; /* of the other side, that were told */
-    unsigned datagrams_sent, datagrams_dropped, datagrams_came; /* sent: pulled */
+    unsigned datagrams_sent, datagrams_dropped, datagrams_came; /* sent: taken */
+    int datagram_is_lent;                                       /* by the last peek */
     size_t datagram_sizes[64], datagram_first, datagram_last;   /* those that wait: a ring */
     size_t datagram_largest, datagram_bytes_came;
 };

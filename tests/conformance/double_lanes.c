@@ -246,28 +246,48 @@ void conn_datagram(struct conn *conn, size_t count)
     conn_offer(conn, 0);
 }
 
-/* A datagram is the pattern from the place that its length says. */
-int kith_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count)
+static void check_datagrams(const struct conn *conn)
 {
-    struct conn *conn = up_enter(link, "kith_up_datagram_pull()");
+    CHECK(place_can(conn->core->place, KITH_DRIVER_DATAGRAMS), "the driver has no datagrams");
+    CHECK(conn->state == CONN_UP, "a datagram is asked for before kith_up_link()");
+    CHECK(!conn->closing, "a datagram is asked for after close()");
+}
+
+/* A datagram is the pattern from the place that its length says. */
+int kith_up_datagram_peek(struct kith_link *link, size_t room, struct kith_slice *out)
+{
+    static uint8_t bytes[KITH_DATAGRAM_BYTES_MAX];
+    struct conn *conn = up_enter(link, "kith_up_datagram_peek()");
     const size_t ring = sizeof conn->datagram_sizes / sizeof *conn->datagram_sizes;
     int given = 0;
-    CHECK(place_can(conn->core->place, KITH_DRIVER_DATAGRAMS), "the driver has no datagrams");
-    CHECK(conn->state == CONN_UP, "kith_up_datagram_pull() before kith_up_link()");
-    CHECK(!conn->closing, "kith_up_datagram_pull() after close()");
+    check_datagrams(conn);
+    conn->asked_writable += conn_can_write(conn);
     while (!given && conn->datagram_first < conn->datagram_last) {
-        size_t next = conn->datagram_sizes[conn->datagram_first++ % ring];
+        size_t next = conn->datagram_sizes[conn->datagram_first % ring];
         if (next > room) {
             conn->datagrams_dropped++;
+            conn->datagram_first++;
             continue;
         }
-        pattern_write(next, out, next);
-        *count = next;
-        conn->datagrams_sent++;
+        memset(bytes, 0xdd, sizeof bytes); /* what was lent before must not be read any more */
+        pattern_write(next, bytes, next);
+        *out = (struct kith_slice){bytes, next};
         given = 1;
     }
-    up_leave(conn, AT_DATAGRAM_PULL);
+    conn->datagram_is_lent = given;
+    up_leave(conn, AT_DATAGRAM_PEEK);
     return given;
+}
+
+void kith_up_datagram_took(struct kith_link *link)
+{
+    struct conn *conn = up_enter(link, "kith_up_datagram_took()");
+    check_datagrams(conn);
+    CHECK(conn->datagram_is_lent, "kith_up_datagram_took() without a datagram");
+    conn->datagram_is_lent = 0;
+    conn->datagram_first++;
+    conn->datagrams_sent++;
+    up_leave(conn, AT_DATAGRAM_TOOK);
 }
 
 void kith_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count)

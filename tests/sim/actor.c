@@ -204,6 +204,15 @@ static void on_writable(kith_session *session, kith_peer *peer, unsigned channel
     leave(actor);
 }
 
+static void on_datagram_writable(kith_session *session, kith_peer *peer, void *user)
+{
+    struct sim_actor *actor = enter(session, user);
+    struct sim_half *half = half_of(actor, peer);
+    sim_note(actor->sim, SIM_DATAGRAM_WRITABLE, actor->index, half->assoc->number, 0, 0);
+    sim_model_datagram_writable(actor->sim, half);
+    leave(actor);
+}
+
 static void on_datagram(kith_session *session, kith_peer *peer, const void *data, size_t data_bytes,
                         void *user)
 {
@@ -485,6 +494,7 @@ kith_err sim_actor_open(struct sim_actor *actor)
         .on_closed = on_closed,
         .on_datagram = on_datagram,
         .on_network = on_network,
+        .on_datagram_writable = on_datagram_writable,
         .on_discovery = on_discovery,
     };
     struct sim *sim = actor->sim;

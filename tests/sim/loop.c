@@ -92,7 +92,8 @@ void sim_loop_open(kith_loop *loop, struct sim *sim, int index, struct sim_rando
     loop->index = index;
     loop->random = sim_split(seed, (uint64_t)index);
     loop->memory.random = sim_split(seed, (uint64_t)index + 1000);
-    kith_list_init(&loop->inbox);
+    kith_list_init(&loop->inbox.messages);
+    kith_list_init(&loop->inbox.datagrams);
     kith_list_init(&loop->sessions);
     loop->env.crypto = kith_default_crypto;
     loop->env.crypto.random = random_bytes;
@@ -112,7 +113,9 @@ void sim_loop_close(kith_loop *loop)
     struct sim *sim = loop->sim;
     SIM_CHECK(sim, kith_list_empty(&loop->env.deferred), "loop %d: deferred work is left",
               loop->index);
-    SIM_CHECK(sim, kith_list_empty(&loop->inbox), "loop %d: an inbox is not empty", loop->index);
+    SIM_CHECK(sim,
+              kith_list_empty(&loop->inbox.messages) && kith_list_empty(&loop->inbox.datagrams),
+              "loop %d: an inbox is not empty", loop->index);
     SIM_CHECK(sim, loop->env.timers.count == 0, "loop %d: %zu timers are left", loop->index,
               loop->env.timers.count);
     kith_env_fini(&loop->env);
@@ -179,7 +182,7 @@ int kith_loop_is_freeing(const kith_loop *loop)
 
 /* Asked for by a sender on another thread, and by the loop when it puts all that waits into its
  * lanes: the model does the same. */
-struct kith_node *kith_loop_inbox(kith_loop *loop)
+struct kith_inbox *kith_loop_inbox(kith_loop *loop)
 {
     if (!loop->sim->other_thread) {
         sim_model_drained(loop->sim, loop->index - 1);

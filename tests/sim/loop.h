@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "kith/kith.h"
 #include "random.h"
+#include "runtime/runtime.h"
 
 struct sim;
 
@@ -27,7 +28,7 @@ struct kith_loop {
     int index;
     struct sim_memory memory;
     struct sim_random random; /* behind env.crypto.random */
-    struct kith_node inbox;
+    struct kith_inbox inbox;
     struct kith_node sessions;
     int was_busy;     /* since it was last found idle */
     int woken;        /* another thread has sent something */

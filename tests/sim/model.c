@@ -534,6 +534,14 @@ void sim_model_datagram_sent(struct sim *sim, struct sim_half *half, size_t byte
     *datagram = (struct sim_datagram){half->actor->loop->env.now_us, (uint32_t)bytes, lifetime_ms,
                                       err != KITH_OK, 0};
     half->datagrams_refused += err == KITH_ERR_AGAIN;
+    half->datagrams_wait |= err == KITH_ERR_AGAIN;
+}
+
+void sim_model_datagram_writable(struct sim *sim, struct sim_half *half)
+{
+    SIM_CHECK(sim, half->datagrams_wait, "%s: on_datagram_writable, and none was refused",
+              name_of(half));
+    half->datagrams_wait = 0;
 }
 
 void sim_model_datagram_goes(struct sim *sim, struct sim_half *half, const uint8_t *bytes,
@@ -665,6 +673,11 @@ static const char *missing_of(struct sim_half *half)
                      out->consumed, out->owed, what, more);
             return text;
         }
+    }
+    if (half->datagrams_wait) {
+        snprintf(text, sizeof text, "%s to %s: on_datagram_writable has not come",
+                 half->actor->name, half->other->actor->name);
+        return text;
     }
     return NULL;
 }

@@ -58,6 +58,7 @@ struct sim_half {
     struct sim_datagram *datagrams;
     size_t datagram_count, datagram_room;
     uint64_t datagrams_came, datagrams_refused;
+    int datagrams_wait; /* AGAIN was said, and on_datagram_writable has not come */
 };
 
 struct sim_assoc {
@@ -131,6 +132,8 @@ void sim_model_datagram_sent(struct sim *sim, struct sim_half *half, size_t byte
                              uint32_t lifetime_ms, kith_err err);
 void sim_model_datagram_fill(const struct sim_half *half, uint32_t number, uint8_t *out,
                              size_t bytes);
+/* The application hears that there is room. */
+void sim_model_datagram_writable(struct sim *sim, struct sim_half *half);
 /* It is handed to the transport. */
 void sim_model_datagram_goes(struct sim *sim, struct sim_half *half, const uint8_t *bytes,
                              size_t count);

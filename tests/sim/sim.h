@@ -67,6 +67,7 @@ enum {
     X(DIAL, "dial")                                                                                \
     X(CLOSED, "closed")                                                                            \
     X(DATAGRAM, "datagram")                                                                        \
+    X(DATAGRAM_WRITABLE, "datagram writable")                                                      \
     X(FREED, "lent bytes back")                                                                    \
     X(SEND, "send")                                                                                \
     X(THREAD_SEND, "send from a thread")                                                           \

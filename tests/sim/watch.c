@@ -265,16 +265,24 @@ void sim_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, cons
 /* ---- datagrams --------------------------------------------------------------------------------
  */
 
-int sim_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count)
+int sim_up_datagram_peek(struct kith_link *link, size_t room, struct kith_slice *out)
 {
-    struct watched *record = enter(link, "kith_up_datagram_pull()");
-    int some = kith_up_datagram_pull(link, out, room, count);
-    SIM_CHECK(record->sim, !some || *count <= room, "a datagram larger than asked for");
+    struct watched *record = enter(link, "kith_up_datagram_peek()");
+    int some = kith_up_datagram_peek(link, room, out);
+    SIM_CHECK(record->sim, !some || out->count <= room, "a datagram larger than asked for");
     if (some) {
-        sim_note(record->sim, SIM_DATAGRAM_OUT, record->who, *count, digest_of(out, *count), 0);
-        sim_model_datagram_goes(record->sim, kith_peer_user(sim_inspect_peer(link)), out, *count);
+        sim_note(record->sim, SIM_DATAGRAM_OUT, record->who, out->count,
+                 digest_of(out->bytes, out->count), 0);
+        sim_model_datagram_goes(record->sim, kith_peer_user(sim_inspect_peer(link)), out->bytes,
+                                out->count);
     }
     return some;
+}
+
+void sim_up_datagram_took(struct kith_link *link)
+{
+    enter(link, "kith_up_datagram_took()");
+    kith_up_datagram_took(link);
 }
 
 void sim_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count)

@@ -23,7 +23,8 @@ void sim_up_lane_writable(struct kith_link *link, uint64_t lane);
 void sim_up_lane_done(struct kith_link *link, uint64_t lane, uint64_t upto);
 void sim_up_lane_rx(struct kith_link *link, uint64_t lane, uint64_t offset, const uint8_t *bytes,
                     size_t count);
-int sim_up_datagram_pull(struct kith_link *link, uint8_t *out, size_t room, size_t *count);
+int sim_up_datagram_peek(struct kith_link *link, size_t room, struct kith_slice *out);
+void sim_up_datagram_took(struct kith_link *link);
 void sim_up_datagram_rx(struct kith_link *link, const uint8_t *bytes, size_t count);
 
 #endif

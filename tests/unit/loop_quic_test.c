@@ -71,6 +71,17 @@ Test(loop_quic, datagrams)
     party_loop_free(&loop);
 }
 
+/* Many more than are taken at a time. */
+Test(loop_quic, datagrams_without_end)
+{
+    loop = party_loop();
+    meet();
+    party_pour(loop, &ada, 20000);
+    cr_assert_gt(ada.told_of_room, 100);
+    cr_assert_gt(bob.datagrams, 0);
+    party_loop_free(&loop);
+}
+
 /* The exporter is not zero, the same at both ends, and another one on each link. */
 Test(loop_quic, the_channel_binding)
 {

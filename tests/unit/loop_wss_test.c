@@ -55,6 +55,23 @@ Test(loop_wss, datagrams_that_will_not_wait)
     party_loop_free(&loop);
 }
 
+/* Many more than are taken at a time, over a stream that loses none. */
+Test(loop_wss, datagrams_without_end)
+{
+    for (int secure = 0; secure < 2; secure++) {
+        kith_peer_stats stats = {.size = sizeof stats};
+        loop = party_loop();
+        party_pair(loop, &ada, &bob, secure);
+        party_pour(loop, &ada, 20000);
+        cr_assert_gt(ada.told_of_room, 100);
+        cr_assert_eq(kith_peer_get_stats(ada.peer, &stats), KITH_OK);
+        party_until(loop, &bob.datagrams, (unsigned)stats.datagrams_sent);
+        party_pour(loop, &bob, 20000); /* a client masks */
+        cr_assert_gt(bob.told_of_room, 100);
+        party_loop_free(&loop);
+    }
+}
+
 Test(loop_wss, two_talk)
 {
     kith_peer_info info = {.size = sizeof info};

@@ -161,6 +161,46 @@ static void on_datagram(kith_session *session, kith_peer *peer, const void *data
     after(party);
 }
 
+static void pour(struct party *party)
+{
+    static const uint8_t bytes[1000];
+    while (party->poured < party->to_pour) {
+        kith_err err = kith_send_datagram(party->peer, bytes, sizeof bytes, NULL);
+        if (err == KITH_ERR_AGAIN) {
+            party->refused++;
+            return;
+        }
+        cr_assert_eq(err, KITH_OK, "%s", kith_detail());
+        party->poured++;
+    }
+}
+
+static void on_datagram_writable(kith_session *session, kith_peer *peer, void *user)
+{
+    struct party *party = user;
+    (void)session;
+    cr_assert_eq(peer, party->peer);
+    party->told_of_room++;
+    cr_assert_leq(party->told_of_room, party->refused);
+    pour(party);
+}
+
+void party_pour(kith_loop *loop, struct party *from, unsigned count)
+{
+    kith_peer_stats stats = {.size = sizeof stats};
+    from->to_pour = count;
+    pour(from);
+    party_until(loop, &from->poured, count);
+    for (uint64_t end_ms = party_deadline_ms();;) {
+        cr_assert_eq(kith_peer_get_stats(from->peer, &stats), KITH_OK);
+        if (stats.datagrams_sent + stats.datagrams_dropped == count + from->refused) {
+            return;
+        }
+        cr_assert_lt(party_now_ms(), end_ms);
+        cr_assert_eq(kith_loop_step(loop, 1), KITH_OK);
+    }
+}
+
 static void on_trust(kith_session *session, const kith_trust_question *question, void *user)
 {
     struct party *party = user;
@@ -212,6 +252,7 @@ static kith_err open_session(struct party *party, kith_loop *loop,
         .on_dial = on_dial,
         .on_closed = on_closed,
         .on_datagram = on_datagram,
+        .on_datagram_writable = on_datagram_writable,
     };
     if (asks) {
         callbacks.on_trust = on_trust;

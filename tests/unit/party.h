@@ -42,6 +42,7 @@ struct party {
     kith_trust_question question; /* as it came; chain and texts only until it is over */
     int answer;                   /* given at once: 1 yes, 2 no; 0: later */
     void (*hook)(struct party *party);
+    unsigned to_pour, poured, refused, told_of_room; /* see party_pour() */
 };
 
 /* A loop whose memory is counted, and that logs to nowhere. */
@@ -71,6 +72,10 @@ void party_refuse_key(const char *url, const kith_key *key);
 #define party_until(loop, count, want) party_wait(loop, count, want, #count, __FILE__, __LINE__)
 void party_wait(kith_loop *loop, const unsigned *count, unsigned want, const char *what,
                 const char *file, int line);
+
+/* Sends so many datagrams of 1000 bytes, as fast as the connection takes them: whenever one is
+ * refused it waits to be told. Then waits until each has gone or was dropped. */
+void party_pour(kith_loop *loop, struct party *from, unsigned count);
 
 /* For waits of another kind: now, and when to give up. */
 uint64_t party_now_ms(void);

@@ -135,6 +135,14 @@ static void on_writable(kith_session *session, kith_peer *peer, unsigned channel
     leave(actor, ACTOR_WRITABLE);
 }
 
+static void on_datagram_writable(kith_session *session, kith_peer *peer, void *user)
+{
+    struct actor *actor = enter(user);
+    cr_assert_eq(session, actor->session);
+    (void)friend_of(actor, peer);
+    leave(actor, ACTOR_DATAGRAM_WRITABLE);
+}
+
 static void on_listener(kith_session *session, kith_listener *listener,
                         const kith_listener_event *event, void *user)
 {
@@ -318,6 +326,7 @@ struct actor *world_join(struct world *world, const kith_session_config *config)
         .on_dial = on_dial,
         .on_closed = on_closed,
         .on_network = on_network,
+        .on_datagram_writable = on_datagram_writable,
     };
     struct actor *actor = &world->actors[world->actor_count];
     int secure = config->security != KITH_SECURITY_NONE;

@@ -113,7 +113,8 @@ size_t kith__mem_datagram_max(struct kith_link *base)
 static int send_datagram(struct kith__mem_link *link)
 {
     struct kith_memory_hub *hub = link->hub;
-    size_t count = 0, room = kith__mem_datagram_max(&link->base);
+    size_t room = kith__mem_datagram_max(&link->base);
+    struct kith_slice next;
     uint8_t *bytes;
     if (!kith__mem_can(link, KITH_DRIVER_DATAGRAMS) || room == 0) {
         return 0;
@@ -127,14 +128,16 @@ static int send_datagram(struct kith__mem_link *link)
         link->is_starved = 1;
         return 0;
     }
-    if (!kith_up_datagram_pull(&link->base, bytes, room, &count)) {
+    if (!kith_up_datagram_peek(&link->base, room, &next) || link->is_closing || link->is_cut) {
         return 0;
     }
-    if (count > room) {
-        kith__mem_blame(link, "kith_up_datagram_pull() gave more than there is room for");
+    if (next.count > room) {
+        kith__mem_blame(link, "kith_up_datagram_peek() gave more than there is room for");
     }
-    link->datagrams_in_flight += count;
-    kith__mem_post(link, kith__mem_fill_finish(hub, KITH__MEM_DATAGRAM, count), NULL);
+    memcpy(bytes, next.bytes, next.count);
+    kith_up_datagram_took(&link->base);
+    link->datagrams_in_flight += next.count;
+    kith__mem_post(link, kith__mem_fill_finish(hub, KITH__MEM_DATAGRAM, next.count), NULL);
     return 1;
 }
 

@@ -128,7 +128,6 @@ struct kith__quic_endpoint {
     WOLFSSL_CTX *client_tls, *server_tls;
     uint8_t secret[KITH__QUIC_SECRET_BYTES]; /* of Retry tokens; that of resets is the core's */
     uint8_t *received, *sending;             /* buffers */
-    uint8_t datagram[KITH_DATAGRAM_BYTES_MAX];
     struct kith_node sockets;
     struct kith_deferred sweep; /* frees closed sockets */
     struct kith__quic_ids ids;
@@ -248,7 +247,7 @@ struct kith__quic_link {
     uint8_t mute;        /* and say nothing of it */
     uint8_t lanes_ended; /* what is lent must not be looked at any more */
     uint8_t lanes_acked; /* a lane is_acked */
-    uint8_t streams_are_out, datagrams_are_dry;
+    uint8_t streams_are_out, datagrams_are_out;
     uint8_t is_stale_alarm;
     unsigned code;                /* of close() */
     ngtcp2_ccerr error;           /* what the other side is told */
@@ -261,11 +260,10 @@ struct kith__quic_link {
     struct kith__quic_control control;
     struct kith_node lanes, old_lanes, arrivals; /* old: since the lanes were ended in this turn */
     struct kith__quic_chunk chunk;
-    /* One that waits to be sent: in the endpoint's place, or since the turn ended in memory of its
-     * own. */
-    uint8_t *datagram;
-    size_t datagram_bytes;
-    uint8_t has_datagram;
+    size_t datagram_run;        /* bytes, since lanes had a chunk or none to send */
+    size_t datagram_max;        /* as long as a turn writes */
+    uint8_t is_writing;         /* packets are being made */
+    uint8_t is_woken_meanwhile; /* the core has more since the last of them was begun */
 
     char remote[KITH__NET_ADDRESS_BYTES], local[KITH__NET_ADDRESS_BYTES];
     char name[KITH_URL_BYTES_MAX];

@@ -125,7 +125,7 @@ void kith__quic_lane_settle(struct kith__quic_link *link)
     link->chunk.lane = NULL;
     if (lane != NULL && used > 0) {
         /* Something more urgent may have come meanwhile. */
-        link->control.is_dry = link->datagrams_are_dry = 0;
+        link->control.is_dry = link->datagrams_are_out = 0;
         kith_up_lane_took(&link->base, lane->number, used);
     }
 }

@@ -100,8 +100,6 @@ static void finish(struct kith__quic_link *link)
     kith__quic_conn_free(link);
     kith__quic_lanes_free(link);
     kith__quic_control_free(link);
-    kith_free(env, link->datagram);
-    link->datagram = NULL;
     kith__quic_link_place(link, NULL);
     link->stage = KITH__QUIC_OVER;
     kith_up_down(&link->base, link->reason, link->detail);
@@ -276,7 +274,15 @@ void kith__quic_close(struct kith_link *base, unsigned code, int flush)
 void kith__quic_tx_ready(struct kith_link *base)
 {
     struct kith__quic_link *link = (struct kith__quic_link *)(void *)base;
-    if (link->stage == KITH__QUIC_UP) {
+    if (link->stage != KITH__QUIC_UP) {
+        return;
+    }
+    if (link->is_writing) {
+        /* Inside a question to the core: it is asked again, and no turn of its own begins, which
+         * would let the link go on and on before anything is read. */
+        link->control.is_dry = link->datagrams_are_out = 0;
+        link->is_woken_meanwhile = 1;
+    } else {
         kith__quic_link_wake(link);
     }
 }

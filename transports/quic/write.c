@@ -105,61 +105,36 @@ size_t kith__quic_datagram_max(struct kith_link *base)
     return most < KITH_DATAGRAM_BYTES_MAX ? most : KITH_DATAGRAM_BYTES_MAX;
 }
 
-/* Gets one to send. 0: there is none. */
-static int next_datagram(struct kith__quic_link *link)
-{
-    size_t room;
-    if (link->has_datagram) {
-        return 1;
-    }
-    room = kith__quic_datagram_max(&link->base);
-    if (link->datagrams_are_dry || room == 0) {
-        return 0;
-    }
-    kith_free(link->base.endpoint->env, link->datagram); /* which went */
-    link->datagram = NULL;
-    if (!kith_up_datagram_pull(&link->base, kith__quic_endpoint_of(link)->datagram, room,
-                               &link->datagram_bytes)) {
-        link->datagrams_are_dry = 1;
-        return 0;
-    }
-    link->has_datagram = 1;
-    return 1;
-}
-
-/* Before others take their turn: one that did not go is the link's to keep. Without memory it is
- * lost, as it may be anywhere. */
-static void keep_datagram(struct kith__quic_link *link)
-{
-    struct kith_env *env = link->base.endpoint->env;
-    if (link->has_datagram && link->datagram == NULL) {
-        link->datagram = kith_resize(env, NULL, KITH_DATAGRAM_BYTES_MAX);
-        link->has_datagram = link->datagram != NULL;
-        if (link->has_datagram) {
-            memcpy(link->datagram, kith__quic_endpoint_of(link)->datagram, link->datagram_bytes);
-        }
-    }
-}
-
+/* One that would only wait is better left with the core, which may yet drop it. */
 static int write_datagram(struct packet *packet, ngtcp2_ssize *out)
 {
     struct kith__quic_link *link = packet->link;
+    struct kith_slice next;
     ngtcp2_vec vector;
     ngtcp2_ssize rv;
     int went = 0;
-    if (kith__quic_is_ending(link) || !next_datagram(link) || kith__quic_is_ending(link)) {
+    if (link->datagrams_are_out || link->datagram_max == 0 ||
+        ngtcp2_conn_get_cwnd_left2(link->conn) == 0) {
         return NOTHING;
     }
-    vector.base = link->datagram != NULL ? link->datagram : kith__quic_endpoint_of(link)->datagram;
-    vector.len = link->datagram_bytes;
+    if (kith__quic_is_ending(link) ||
+        !kith_up_datagram_peek(&link->base, link->datagram_max, &next) ||
+        kith__quic_is_ending(link)) {
+        link->datagrams_are_out = 1;
+        return NOTHING;
+    }
+    vector.base = (uint8_t *)(uintptr_t)next.bytes;
+    vector.len = next.count;
     rv = ngtcp2_conn_writev_datagram(link->conn, packet->path, packet->info, packet->out,
                                      packet->room, &went, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
                                      &vector, 1, packet->now);
-    if (went || rv == NGTCP2_ERR_INVALID_ARGUMENT || rv == NGTCP2_ERR_INVALID_STATE) {
-        link->has_datagram = 0; /* sent, or larger than the path takes by now */
-    }
     if (rv == NGTCP2_ERR_INVALID_ARGUMENT || rv == NGTCP2_ERR_INVALID_STATE) {
+        kith_up_datagram_took(&link->base); /* larger than the path takes by now: it is lost */
         return MORE;
+    }
+    if (went) {
+        link->datagram_run += next.count;
+        kith_up_datagram_took(&link->base);
     }
     return step(rv, out);
 }
@@ -193,6 +168,7 @@ static int write_lane(struct packet *packet, ngtcp2_ssize *out)
                                    packet->room, &went, NGTCP2_WRITE_STREAM_FLAG_MORE,
                                    link->chunk.lane->stream, vectors, count, packet->now);
     if (went > 0) {
+        link->datagram_run = 0;
         kith__quic_lane_went(link, (size_t)went);
     }
     if (rv == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
@@ -208,6 +184,12 @@ static int write_lane(struct packet *packet, ngtcp2_ssize *out)
     return step(rv, out);
 }
 
+/* The datagrams do not end, and lanes have had nothing for long. */
+static int is_lanes_turn(const struct kith__quic_link *link)
+{
+    return link->datagram_run >= KITH_DATAGRAM_RUN_BYTES;
+}
+
 /* ---- packets ----------------------------------------------------------------------------- */
 
 /* The length of the packet; 0: there is none to send now. */
@@ -221,16 +203,21 @@ static ngtcp2_ssize write_packet(struct packet *packet)
          * a packet, and a short one ends the batch. */
         kith__quic_lane_settle(link);
     }
+    link->is_woken_meanwhile = 0;
     while (did == MORE && link->stage == KITH__QUIC_UP && !kith__quic_is_over(link)) {
         did = NOTHING;
         if (link->chunk.lane == NULL) {
             did = write_control(packet, &bytes);
         }
-        if (did == NOTHING && link->chunk.lane == NULL) {
+        if (did == NOTHING && link->chunk.lane == NULL && !is_lanes_turn(link)) {
             did = write_datagram(packet, &bytes);
         }
         if (did == NOTHING) {
             did = write_lane(packet, &bytes);
+        }
+        if (did == NOTHING && is_lanes_turn(link)) {
+            link->datagram_run = 0; /* they have nothing, or may not */
+            did = MORE;
         }
     }
     if (did == 0) {
@@ -339,7 +326,9 @@ void kith__quic_write(struct kith__quic_link *link)
     ngtcp2_path_storage_zero(&path);
     ngtcp2_path_storage_zero(&batch.path);
     batch.usual = ngtcp2_conn_get_path_max_tx_udp_payload_size2(link->conn);
-    link->control.is_dry = link->datagrams_are_dry = 0;
+    link->control.is_dry = link->datagrams_are_out = 0;
+    link->datagram_max = kith__quic_datagram_max(&link->base);
+    link->is_writing = 1;
     while (allowed > 0 && !kith__quic_is_over(link) && !kith__quic_socket_is_full(link->socket)) {
         uint8_t *out = batch.bytes + batch.count;
         struct packet packet = {.link = link,
@@ -362,8 +351,11 @@ void kith__quic_write(struct kith__quic_link *link)
         allowed -= allowed < (size_t)bytes ? allowed : (size_t)bytes;
     }
     kith__quic_lane_settle(link);
-    keep_datagram(link);
     send_batch(&batch);
+    link->is_writing = 0;
+    if (link->is_woken_meanwhile && allowed > 0) {
+        kith__quic_link_wake(link);
+    }
     ngtcp2_conn_update_pkt_tx_time(link->conn, now);
     if (bytes < 0) {
         kith__quic_explain(link, (int)bytes);

@@ -630,6 +630,11 @@ typedef struct kith_callbacks {
     /* What kith_advertise() and kith_browse() have to tell. Borrows event. */
     void (*on_discovery)(kith_session *session, kith_discovery *discovery,
                          const kith_discovery_event *event, void *user);
+
+    /* kith_send_datagram() to this peer gave KITH_ERR_AGAIN, on whatever thread, and now there is
+     * room: a connection that takes bytes at this moment, and half of the queue. Called once for
+     * it; what is sent inside goes with the packets that are being made. NULL: nobody waits. */
+    void (*on_datagram_writable)(kith_session *session, kith_peer *peer, void *user);
 } kith_callbacks;
 
 /* How a session takes part. Only display_name, session_name and security must be set. */
@@ -688,7 +693,7 @@ typedef struct kith_session_config {
 #define KITH_CALLBACKS_INIT                                                                        \
     {                                                                                              \
         sizeof(kith_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL, NULL                                                                             \
+            NULL, NULL, NULL                                                                       \
     }
 
 /* Opens a session. Nothing listens or dials yet. Borrows config and callbacks (copies both).
@@ -1296,12 +1301,13 @@ typedef struct kith_datagram_options {
 /* Sends one datagram: at most once, in any order, never behind messages. Copies data. options may
  * be NULL. What cannot go within its lifetime is dropped and counted
  * (kith_peer_stats.datagrams_dropped). Over a transport without datagrams of its own (WebSocket) it
- * goes only when the connection takes bytes at this moment. On another thread: as for kith_send();
- * KITH_OK then means that the loop looks at it soon, and sends or drops it.
+ * goes only when the connection takes bytes at this moment. Datagrams go before messages. On
+ * another thread: as for kith_send(); KITH_OK then means that the loop sends or drops it, within
+ * its lifetime and some 20 ms.
  * @thread any
  * @errors INVALID peer or data is NULL; NOT_CONNECTED; TOO_BIG above kith_peer_datagram_max();
- * AGAIN dropped at once: the connection takes nothing now, or 64 KiB of datagrams wait; CLOSED;
- * NOMEM */
+ * AGAIN dropped at once: the connection takes nothing now, or there is none, or 64 KiB of datagrams
+ * wait: on_datagram_writable follows; CLOSED; NOMEM */
 KITH_API kith_err kith_send_datagram(kith_peer *peer, const void *data, size_t data_bytes,
                                      const kith_datagram_options *options);
 
