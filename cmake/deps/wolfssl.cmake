@@ -3,7 +3,7 @@
 # working directory. checks/wolfssl.c refuses a library built that way.
 # SPDX-License-Identifier: MIT
 
-set(KITH_RECIPE_wolfssl_TOOLS autoconf automake libtoolize make patch)
+set(KITH_RECIPE_wolfssl_TOOLS autoconf automake libtoolize make)
 set(KITH_RECIPE_wolfssl_LIBRARY libwolfssl.a)
 set(KITH_RECIPE_wolfssl_LICENCES COPYING LICENSING)
 set(KITH_RECIPE_wolfssl_TAKES "about a minute")
