@@ -176,6 +176,7 @@ static int step_data_head(struct kith_decoder *decoder, const uint8_t *bytes, si
         return sink->data(user, decoder->lane, decoder->offset, bytes, 0, decoder->fin);
     }
     decoder->state = KITH_DECODE_DATA;
+    decoder->is_begun = 0;
     return 0;
 }
 
@@ -183,14 +184,17 @@ static int step_data(struct kith_decoder *decoder, const uint8_t *bytes, size_t 
                      const struct kith_frame_sink *sink, void *user)
 {
     uint64_t offset = decoder->offset;
+    int stop;
     *used = count < decoder->left ? count : (size_t)decoder->left;
     decoder->left -= *used;
     decoder->offset += *used;
     if (decoder->left == 0) {
         decoder->state = KITH_DECODE_HEAD;
     }
-    return sink->data(user, decoder->lane, offset, bytes, *used,
+    stop = sink->data(user, decoder->lane, offset, bytes, *used,
                       decoder->left == 0 ? decoder->fin : 0);
+    decoder->is_begun = 1;
+    return stop;
 }
 
 int kith_decoder_feed(struct kith_decoder *decoder, struct kith_env *env, const uint8_t *bytes,

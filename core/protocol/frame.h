@@ -76,6 +76,7 @@ struct kith_decoder {
     size_t body_count;
     uint64_t lane, offset;
     int skip, fin, stopped;
+    int is_begun; /* data: a part of the frame was handed over before */
 };
 
 enum { KITH_DECODER_BROKEN = -1, KITH_DECODER_NOMEM = -2 }; /* feed's own stops; sinks use others */

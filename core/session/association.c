@@ -129,7 +129,8 @@ static void set_conn(struct kith_peer *peer, struct kith_conn *conn)
     if (conn != NULL) {
         conn->peer = peer;
         conn->was_chosen = 1;
-        /* More is never granted at a time. DATA frames are never that small. */
+        /* More is never granted at a time. DATA frames are counted instead: they are never that
+         * small, and their parts do not count. */
         if ((conn->driver->capabilities & KITH_DRIVER_MANY_LANES) != 0) {
             conn->repeats_left_bytes = peer->session->config.budget_bytes;
         }

@@ -408,6 +408,9 @@ int kith_conn_count_repeat(struct kith_conn *conn, size_t count)
         conn->repeats_left_bytes -= count;
         return 0;
     }
+    if (conn->decoder.is_begun) {
+        return 0; /* it is the frame that counts, in however many parts it comes */
+    }
     return kith_conn_count_idle(conn);
 }
 

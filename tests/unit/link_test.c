@@ -303,6 +303,26 @@ Test(link, repeated_data_has_a_rate)
     close_world();
 }
 
+/* A large frame that comes once more comes in as many parts as the network makes of it. */
+Test(link, parts_of_repeated_data_count_once)
+{
+    static uint8_t record[8192], frame[sizeof record + 16];
+    struct kith_writer to = kith_writer_of(record, sizeof record);
+    open_shaken();
+    kith_write_varint(&to, 4 * sizeof record); /* the beginning of a message */
+    stranger_data(&eve, 0, 0, record, sizeof record);
+    world_run(&world, 1000);
+    to = kith_writer_of(frame, sizeof frame);
+    kith_write_data_head(&to, 0, 0, 0, sizeof record);
+    kith_write_bytes(&to, record, sizeof record);
+    for (size_t i = 0; i < kith_written(&to); i++) {
+        stranger_say(&eve, frame + i, 1);
+    }
+    world_run(&world, 1000);
+    cr_assert(!eve.was_closed);
+    close_world();
+}
+
 Test(link, credit_without_news_has_a_rate)
 {
     expect_rate("\x12\x04\x00\x00\x00\x00", 6, KITH_IDLE_FRAMES_PER_S_MAX);
