@@ -38,6 +38,7 @@ static void tell_network(unsigned due)
 /* A talk in which every event comes at least once at one of the two. */
 static void talk(void)
 {
+    static const char datagram[1000];
     kith_session_config config = world_config("Ada");
     config.budget_bytes = 1 << 20;
     config.resume_window_ms = 0;
@@ -64,6 +65,9 @@ static void talk(void)
         struct actor *actor = side ? ada : bob;
         while (actor->last != NULL && actor->last->peer != NULL &&
                actor_say(actor, actor->last, 0, 100000, 1) == KITH_OK) {
+        }
+        while (actor->last != NULL && actor->last->peer != NULL &&
+               kith_send_datagram(actor->last->peer, datagram, sizeof datagram, NULL) == KITH_OK) {
         }
     }
     world_run(&world, 1000);
