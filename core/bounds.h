@@ -201,6 +201,11 @@ enum {
     KITH_QUIC_UNPROVED_PER_S_MAX = 250,
     /* Such a proof is good for so long: a round trip to the moon and some loss. */
     KITH_QUIC_RETRY_MS = 10000,
+    /* Who has proved it and finds no place waits for one: so many, each with its first packet,
+       which is what TCP's backlog holds; for so long, since then whoever it was gives up. 2 MiB. */
+    KITH_QUIC_BACKLOG_MAX = 1024,
+    KITH_QUIC_BACKLOG_BYTES_MAX = 1500,
+    KITH_QUIC_BACKLOG_MS = 10000,
     /* A link that has ended repeats its goodbye to whoever did not hear it and sends something, for
        so long: longer than KITH_QUIC_KEEP_ALIVE_MS; and so many of a session do. */
     KITH_QUIC_GRAVE_MS = 20000,

@@ -85,6 +85,7 @@ kith_err kith__quic_endpoint_open(struct kith_endpoint *base)
     kith_list_init(&endpoint->sockets);
     endpoint->sweep.run = sweep;
     kith__quic_graves_start(endpoint);
+    kith__quic_backlog_start(endpoint);
     endpoint->idle_ms = KITH_QUIC_IDLE_MS;
     endpoint->keep_alive_ms = KITH_QUIC_KEEP_ALIVE_MS;
     endpoint->retry_links = KITH_QUIC_RETRY_LINKS;
@@ -117,6 +118,7 @@ void kith__quic_endpoint_close(struct kith_endpoint *base)
 {
     struct kith__quic_endpoint *endpoint = (struct kith__quic_endpoint *)(void *)base;
     kith__quic_graves_clear(endpoint, NULL);
+    kith__quic_backlog_clear(endpoint, NULL);
     kith_undefer(&endpoint->sweep);
     while (!kith_list_empty(&endpoint->sockets)) {
         struct kith__quic_socket *socket =

@@ -36,6 +36,8 @@ static void explain_transport(struct kith__quic_link *link, uint64_t code)
         explain_tls(link);
     } else if (code == NGTCP2_CONNECTION_REFUSED) {
         kith__quic_link_fail(link, KITH_REASON_REFUSED, "%s takes no connection now", who);
+    } else if (code == NGTCP2_INVALID_TOKEN) { /* it may begin again (RFC 9000 §8.1.2) */
+        kith__quic_link_fail(link, KITH_REASON_TIMEOUT, "%s had no place in time", who);
     } else if (code == NGTCP2_NO_ERROR || code == NGTCP2_APPLICATION_ERROR) {
         kith__quic_link_fail(link, KITH_REASON_LOST, "%s closed the connection", who);
     } else {

@@ -82,6 +82,25 @@ struct kith__quic_grave {
     uint8_t bytes[];
 };
 
+/* ---- strangers */
+
+/* A first packet, and what was proved with it. */
+struct kith__quic_first {
+    ngtcp2_pkt_hd head;
+    ngtcp2_cid original; /* from a Retry token; or its count is 0 */
+};
+
+/* One who waits for a place. */
+struct kith__quic_waiting {
+    struct kith_node node; /* of the endpoint, in the order in which they came */
+    struct kith__quic_socket *socket;
+    struct kith__udp_path path;
+    ngtcp2_cid original; /* from its Retry token */
+    uint64_t since_us;
+    size_t count;
+    uint8_t bytes[]; /* its first packet */
+};
+
 /* ---- an endpoint */
 
 /* What strangers did, since the endpoint was opened. */
@@ -115,6 +134,9 @@ struct kith__quic_endpoint {
     struct kith_node graves;
     size_t grave_count;
     struct kith_timer grave_timer;
+    struct kith_node waiting;
+    size_t waiting_count;
+    struct kith_timer backlog_timer;
     struct kith__quic_block *spare; /* blocks */
     size_t spare_count;
     unsigned shaking; /* links that came in and are not up */
@@ -303,6 +325,17 @@ void kith__quic_id_drop(struct kith__quic_endpoint *endpoint, struct kith__quic_
 struct kith__quic_id *kith__quic_id_find(struct kith__quic_endpoint *endpoint, int is_token,
                                          const uint8_t *bytes, size_t count);
 
+/* ---- backlog.c */
+
+void kith__quic_backlog_start(struct kith__quic_endpoint *endpoint);
+/* All of them, or those of one socket. */
+void kith__quic_backlog_clear(struct kith__quic_endpoint *endpoint,
+                              const struct kith__quic_socket *socket);
+/* Has one who brought a Retry token wait, as far as there is room. */
+void kith__quic_backlog_put(struct kith__quic_socket *socket, const struct kith__udp_path *path,
+                            const struct kith__quic_first *first, const uint8_t *bytes,
+                            size_t count);
+
 /* ---- graves.c */
 
 void kith__quic_graves_start(struct kith__quic_endpoint *endpoint);
@@ -352,6 +385,9 @@ void kith__quic_port_close(struct kith_port *base);
 /* A packet that belongs to no link and is none's: perhaps a stranger's first. */
 void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_path *path,
                        const uint8_t *bytes, size_t count);
+/* One who may come, and has a place. */
+void kith__quic_admit(struct kith__quic_socket *socket, const struct kith__udp_path *path,
+                      const struct kith__quic_first *first, const uint8_t *bytes, size_t count);
 
 /* ---- dial.c */
 
@@ -364,11 +400,7 @@ void kith__quic_dial_unreachable(struct kith__quic_link *link, int error);
 
 /* The client's side of a dialled link. */
 KITH_MUST_USE kith_err kith__quic_conn_dial(struct kith__quic_link *link);
-/* The server's, for a first packet. token: what was proved with it. */
-struct kith__quic_first {
-    ngtcp2_pkt_hd head;
-    ngtcp2_cid original; /* from a Retry token; or its count is 0 */
-};
+/* The server's, for a first packet. */
 KITH_MUST_USE kith_err kith__quic_conn_accept(struct kith__quic_link *link,
                                               const struct kith__quic_first *first);
 void kith__quic_conn_free(struct kith__quic_link *link);

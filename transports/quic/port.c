@@ -53,6 +53,7 @@ void kith__quic_port_close(struct kith_port *base)
 {
     struct kith__quic_port *port = (struct kith__quic_port *)(void *)base;
     if (port->socket != NULL) {
+        kith__quic_backlog_clear(port->socket->endpoint, port->socket);
         port->socket->port = NULL;
         kith__quic_socket_release(port->socket);
         port->socket = NULL;
@@ -166,12 +167,30 @@ static void begin(struct kith__quic_link *link, struct kith__quic_socket *socket
     }
 }
 
+void kith__quic_admit(struct kith__quic_socket *socket, const struct kith__udp_path *path,
+                      const struct kith__quic_first *first, const uint8_t *bytes, size_t count)
+{
+    struct kith__quic_link *link;
+    char remote[KITH__NET_ADDRESS_BYTES];
+    kith__net_address_format((const struct sockaddr *)(const void *)&path->remote.storage,
+                             path->remote.bytes, remote);
+    socket->holds++; /* the port may be closed inside */
+    link = (struct kith__quic_link *)(void *)kith_up_accepted(&socket->port->base, remote);
+    socket->holds--;
+    if (link == NULL) {
+        turn_away(socket, path, &first->head, NGTCP2_CONNECTION_REFUSED);
+        kith__quic_socket_release(socket);
+        return;
+    }
+    begin(link, socket, path, remote, first);
+    kith__quic_link_read(link, path, bytes, count);
+}
+
 void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_path *path,
                        const uint8_t *bytes, size_t count)
 {
     struct kith__quic_endpoint *endpoint = socket->endpoint;
     struct kith__quic_first first;
-    struct kith__quic_link *link;
     char remote[KITH__NET_ADDRESS_BYTES];
     if (ngtcp2_accept(&first.head, bytes, count) != 0) {
         kith__quic_ignored(endpoint, &endpoint->counts.stray);
@@ -186,18 +205,14 @@ void kith__quic_accept(struct kith__quic_socket *socket, const struct kith__udp_
     if (!check_address(socket, path, remote, &first)) {
         return;
     }
-    if (kith_up_accept_after_ms(&socket->port->base) > 0) {
-        endpoint->counts.put_off++; /* it comes again by itself (RFC 9002 §6.2.2.1) */
+    if (endpoint->waiting_count == 0 && kith_up_accept_after_ms(&socket->port->base) == 0) {
+        kith__quic_admit(socket, path, &first, bytes, count);
         return;
     }
-    socket->holds++; /* the port may be closed inside */
-    link = (struct kith__quic_link *)(void *)kith_up_accepted(&socket->port->base, remote);
-    socket->holds--;
-    if (link == NULL) {
-        turn_away(socket, path, &first.head, NGTCP2_CONNECTION_REFUSED);
-        kith__quic_socket_release(socket);
-        return;
+    endpoint->counts.put_off++;
+    if (first.original.datalen > 0) {
+        kith__quic_backlog_put(socket, path, &first, bytes, count);
+    } else {
+        send_retry(socket, path, &first.head);
     }
-    begin(link, socket, path, remote, &first);
-    kith__quic_link_read(link, path, bytes, count);
 }
