@@ -202,7 +202,7 @@ static void connected(struct kith_peer *peer)
              peer->state == KITH_PEER_CONNECTING ? "connected" : "goes on",
              conn->link_info.transport, conn->remote_address);
     if (peer->state != KITH_PEER_CONNECTED) {
-        conn->is_path_told = 1;
+        kith_network_path_told(conn);
         tell_connected(peer);
     } else {
         kith_network_tell_path(conn);

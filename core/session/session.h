@@ -447,7 +447,9 @@ void kith_session_network_init(struct kith_session *session);
 void kith_session_network(struct kith_session *session, unsigned due);
 void kith_session_suspend_now(struct kith_session *session);
 void kith_session_wake_now(struct kith_session *session);
-/* The application hears once that its peer goes on over this link. */
+/* The application knows that its peer is connected over this link, and over no other. */
+void kith_network_path_told(struct kith_conn *conn);
+/* The application hears that its peer goes on over this link, once while it does. */
 void kith_network_tell_path(struct kith_conn *conn);
 /* The other side of the connection is at another address. */
 void kith_network_moved(struct kith_conn *conn);

@@ -398,8 +398,19 @@ Test(association, a_better_link_is_used)
     }
 }
 
+/* The links over which the applications were last told that their peers are. */
+static const struct kith_conn *told[2];
+
+static void note_path(struct actor *actor, enum actor_event event)
+{
+    if (event == ACTOR_CONNECTED || event == ACTOR_RESUMED || event == ACTOR_NETWORK_PATH) {
+        told[actor == ada] = actor->last->peer->active;
+    }
+}
+
 /* It dies at any moment of its adoption. The link before goes on where the other side is, which may
- * have gone to the better one and dropped what came on this one meanwhile. */
+ * have gone to the better one and dropped what came on this one meanwhile; and who was told of the
+ * better one is told that it is over. */
 Test(association, a_better_link_dies_at_every_moment)
 {
     for (uint64_t us = 0; us < 40000; us += 370) {
@@ -414,6 +425,7 @@ Test(association, a_better_link_dies_at_every_moment)
         world.drivers[1] = &better.driver;
         ada = world_join(&world, &config);
         bob = world_join(&world, &config);
+        ada->hook = bob->hook = note_path;
         actor_listen(ada);
         cr_assert_eq(actor_dial(bob, ada, NULL), KITH_OK);
         world_settle(&world);
@@ -433,6 +445,8 @@ Test(association, a_better_link_dies_at_every_moment)
         world_run(&world, 3000);
         expect_one_association();
         cr_assert_eq(delivered(ada) + delivered(bob), 240);
+        cr_assert_eq(told[0], bob->last->peer->active, "%u us", (unsigned)us);
+        cr_assert_eq(told[1], ada->last->peer->active, "%u us", (unsigned)us);
         world_close(&world);
     }
 }
