@@ -116,13 +116,10 @@ static void on_network(struct kith_netwatch *watch)
                   KITH_NETWORK_DUE_LOOK | KITH_NETWORK_DUE_TELL);
 }
 
+/* It ends libuv's wait; on_check() runs what is due. */
 static void on_timer(uv_timer_t *timer)
 {
-    kith_loop *loop = timer->data;
-    /* After sleep no link is given up before it was asked again: that comes first. */
-    if (!take_sleep(loop)) {
-        kith_timers_run(&loop->env);
-    }
+    (void)timer;
 }
 
 static uint64_t wait_ms_until(const kith_loop *loop, uint64_t at_us)
@@ -155,11 +152,18 @@ static void on_prepare(uv_prepare_t *prepare)
     }
 }
 
+/* After libuv waited, and what came was read: nobody is given up whose answer is there, however
+ * late it is looked at. After sleep no link is given up before it was asked again: that comes
+ * first. */
 static void on_check(uv_check_t *check)
 {
     kith_loop *loop = check->data;
-    update_now(loop);
+    int has_slept = take_sleep(loop);
     (void)kith_deferred_run(&loop->env);
+    if (!has_slept) {
+        kith_timers_run(&loop->env);
+        (void)kith_deferred_run(&loop->env);
+    }
 }
 
 /* ---- posts ------------------------------------------------------------------------------------

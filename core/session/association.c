@@ -144,7 +144,7 @@ static void retire(struct kith_peer *peer, struct kith_conn *old)
     struct kith_env *env = peer->env;
     old->peer = NULL;
     kith_timer_stop(env, &old->ping_timer);
-    kith_datagrams_drop(old);
+    kith_datagrams_drop(old, peer);
     if (kith_timer_set(env, &old->timer,
                        env->now_us + (uint64_t)peer->session->config.handshake_ms * 1000) !=
         KITH_OK) {
@@ -249,7 +249,7 @@ static void be_silent(struct kith_peer *peer)
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         kith_lane_tx_take_back(&peer->tx[i]);
     }
-    kith_datagrams_drop(conn);
+    kith_datagrams_drop(conn, peer);
     peer->active = NULL;
 }
 
@@ -685,6 +685,7 @@ static void deactivate(struct kith_peer *peer, struct kith_conn *conn)
 {
     uint64_t stood_us = peer->env->now_us - peer->adopted_us;
     peer->active = NULL;
+    kith_datagrams_drop(conn, peer);
     for (size_t i = 0; i < KITH_CHANNEL_COUNT; i++) {
         kith_lane_tx_take_back(&peer->tx[i]);
     }

@@ -97,7 +97,7 @@ void kith_conn_destroy(struct kith_conn *conn)
     kith_undefer(&conn->release);
     kith_decoder_fini(&conn->decoder, env);
     kith_list_remove(&conn->node);
-    kith_datagrams_drop(conn);
+    kith_datagrams_drop(conn, NULL);
     kith_lanes_drop(conn);
     kith_free(env, conn->adopt_waits);
     kith_free(env, conn->context);

@@ -117,9 +117,12 @@ void kith_datagram_take(struct kith_datagram *datagram)
     end(peer->env, datagram);
 }
 
-void kith_datagrams_drop(struct kith_conn *conn)
+void kith_datagrams_drop(struct kith_conn *conn, struct kith_peer *peer)
 {
     while (!kith_list_empty(&conn->datagrams)) {
+        if (peer != NULL) {
+            peer->stats.datagrams_dropped++;
+        }
         drop(conn, KITH_CONTAINER(conn->datagrams.next, struct kith_datagram, node));
     }
 }

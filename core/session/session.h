@@ -706,7 +706,8 @@ void kith_datagrams_begin(struct kith_peer *peer);
 void kith_datagrams_tell(struct kith_conn *conn, size_t room);
 /* Those that fit, as frames. */
 void kith_datagrams_write(struct kith_conn *conn, struct kith_writer *to);
-void kith_datagrams_drop(struct kith_conn *conn);
+/* All that wait on a link that carries none any more; peer: whose they were, NULL: not known. */
+void kith_datagrams_drop(struct kith_conn *conn, struct kith_peer *peer);
 
 /* ---- scheduler.c ---- */
 size_t kith_schedule(struct kith_conn *conn, uint8_t *out, size_t room);

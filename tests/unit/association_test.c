@@ -124,6 +124,25 @@ Test(association, a_cut_at_every_moment)
 /* ---- what the application hears ---------------------------------------------------------------
  */
 
+/* They are nobody's to send once more. */
+Test(association, datagrams_that_wait_when_a_link_breaks_are_dropped)
+{
+    kith_datagram_options options = KITH_DATAGRAM_OPTIONS_INIT;
+    kith_peer_stats stats;
+    stats.size = sizeof stats;
+    options.lifetime_ms = 60000;
+    open_pair(1, ONE);
+    cr_assert_eq(kith_send_datagram(ada->last->peer, "x", 1, &options), KITH_OK);
+    cr_assert_eq(kith_send_datagram(ada->last->peer, "y", 1, &options), KITH_OK);
+    kith_memory_hub_cut(&world.hub); /* before the turn in which they would go */
+    world_run(&world, 1000);
+    expect_one_association();
+    cr_assert_eq(kith_peer_get_stats(ada->last->peer, &stats), KITH_OK);
+    cr_assert_eq(stats.datagrams_sent, 0);
+    cr_assert_eq(stats.datagrams_dropped, 2);
+    world_close(&world);
+}
+
 Test(association, a_long_break_is_told)
 {
     kith_peer_info info;
