@@ -66,6 +66,7 @@ static struct kith_conn *new_conn(struct kith_session *session, struct kith_endp
     link->endpoint = endpoint;
     link->conn = conn;
     conn->session = session;
+    conn->number = ++session->last_conn_number;
     conn->link = link;
     conn->driver = endpoint->driver;
     conn->timer.fire = out_of_time;

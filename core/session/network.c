@@ -75,19 +75,12 @@ static void tell(struct kith_session *session, kith_network_event_kind kind, kit
 
 void kith_network_path_told(struct kith_conn *conn)
 {
-    struct kith_session *session = conn->session;
-    for (struct kith_node *at = session->conns.next; at != &session->conns; at = at->next) {
-        struct kith_conn *other = KITH_CONTAINER(at, struct kith_conn, node);
-        if (kith_peer_is_link_of(conn->peer, other)) {
-            other->is_path_told = 0; /* should it come back to that one, it is news */
-        }
-    }
-    conn->is_path_told = 1;
+    conn->peer->told_link = conn->number;
 }
 
 void kith_network_tell_path(struct kith_conn *conn)
 {
-    if (!conn->is_path_told) {
+    if (conn->peer->told_link != conn->number) {
         kith_network_path_told(conn);
         tell(conn->session, KITH_NETWORK_PATH, conn->peer);
     }
@@ -96,7 +89,7 @@ void kith_network_tell_path(struct kith_conn *conn)
 /* Who is not told yet that its peer is connected over it, is told where then. */
 void kith_network_moved(struct kith_conn *conn)
 {
-    if (conn->is_path_told && kith_conn_is_in_use(conn)) {
+    if (kith_conn_is_in_use(conn) && conn->peer->told_link == conn->number) {
         kith_places_move(conn);
         tell(conn->session, KITH_NETWORK_PATH, conn->peer);
     }

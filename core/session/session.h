@@ -117,6 +117,7 @@ struct kith_session {
     struct kith_pki pki; /* copies of its own */
     int has_pki;
     struct kith_node keys, bans, listeners, dials, conns, peers;
+    uint64_t last_conn_number;
     struct kith_node peers_by_key[KITH_PEER_RINGS];
     struct kith_node pending; /* conns, oldest first */
     struct kith_suspects suspects;
@@ -293,8 +294,8 @@ struct kith_conn {
     uint64_t confirmed_then; /* its confirmed generation when AUTH was sent; 0 = none */
     struct kith_credit told[KITH_CHANNEL_COUNT]; /* in this link's ADOPT */
     struct kith_timer timer, ping_timer;
-    int is_doubted;   /* the network has changed, and no PING sent since was answered */
-    int is_path_told; /* the application knows that its peer is connected over this link */
+    int is_doubted;  /* the network has changed, and no PING sent since was answered */
+    uint64_t number; /* of the session's links, from 1 */
     uint64_t heard_us, ping_sent_us;
     uint8_t ping_nonce[KITH_PING_BYTES];
     uint32_t pings_unanswered, rtt_us;
@@ -340,8 +341,9 @@ struct kith_peer {
     uint32_t round;                  /* of adoptions without an ADOPTED */
     uint32_t resume_window_ms;       /* in force; 0 = the association ends with its link */
     struct kith_timer adopt_timer, interrupt_timer, window_timer;
-    kith_reason lost_reason;             /* of the last link */
-    const struct kith_driver *shaky;     /* its link died soon after it was adopted */
+    kith_reason lost_reason;         /* of the last link */
+    const struct kith_driver *shaky; /* its link died soon after it was adopted */
+    uint64_t told_link; /* the number of that over which the application knows it to be connected */
     uint64_t shaky_until_us, adopted_us; /* how long it is not preferred; of active */
     struct kith_place *places;           /* where it listens, as it told with its last link */
     size_t place_count;
