@@ -4,7 +4,6 @@
  * its own.
  */
 #include <criterion/criterion.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "bench.h"

@@ -9,10 +9,15 @@
 
 #include "transports/quic/inside.h"
 
-static void drop(struct kith__quic_endpoint *endpoint, struct kith__quic_waiting *waiting)
+static void take_out(struct kith__quic_endpoint *endpoint, struct kith__quic_waiting *waiting)
 {
     kith_list_remove(&waiting->node);
     endpoint->waiting_count--;
+}
+
+static void drop(struct kith__quic_endpoint *endpoint, struct kith__quic_waiting *waiting)
+{
+    take_out(endpoint, waiting);
     kith_free(endpoint->base.env, waiting);
 }
 
@@ -32,8 +37,7 @@ static int is_late(const struct kith__quic_endpoint *endpoint,
 static void let_in(struct kith__quic_endpoint *endpoint, struct kith__quic_waiting *waiting)
 {
     struct kith__quic_first first = {.original = waiting->original};
-    kith_list_remove(&waiting->node);
-    endpoint->waiting_count--;
+    take_out(endpoint, waiting); /* first: the core may clear the others meanwhile */
     if (ngtcp2_accept(&first.head, waiting->bytes, waiting->count) == 0) {
         kith__quic_admit(waiting->socket, &waiting->path, &first, waiting->bytes, waiting->count);
     }

@@ -36,13 +36,11 @@ enum {
     KITH__WS_OWN_BYTES = 64 * 1024, /* of these, what the core writes itself, lending the rest */
     KITH__WS_HEAD_BYTES = 10,       /* of a frame, without a mask, at most (RFC 6455 §5.2) */
     KITH__WS_FRAME_BYTES = LWS_PRE + KITH__WS_LEND_BYTES + 64, /* the largest, whole */
-    KITH__WS_PULLS_PER_TURN = 4,   /* 256 KiB of one link before others have their turn */
+    KITH__WS_PULLS_PER_TURN = 4,   /* frames of one link before others have their turn */
     KITH__WS_READS_PER_TURN = 8,   /* TLS records, or buffers, of one link before others */
     KITH__WS_RX_BYTES = 64 * 1024, /* one TLS record must fit, or its rest waits unseen */
     KITH__WS_RX_MORE_BYTES = 8192, /* after less, looking for more is seldom worth it */
     KITH__WS_SERVICE_BYTES = 64 * 1024,
-    KITH__WS_PLACE_BYTES_MIN =
-        32 * 1024, /* for less of a message, reading much at once is better */
     /* Of frames, WebSocket's and ours, and small frames of ours, where a large message is under
        way; so many reads, when there is no more of it. */
     KITH__WS_HEADS_BYTES = 1024,
